@@ -1,0 +1,1 @@
+"""What every member must agree on, as pure Python."""

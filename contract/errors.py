@@ -1,0 +1,331 @@
+"""The error table: every error that can reach a requester, once.
+
+    HurenError      an error of the table, with its parameters (the row says whose fault it is)
+
+A row says: stable code, whose fault, whether asking again helps, the gRPC status, the HTTP status (RFC 9457), and one sentence
+in Chinese and in English that says what to do. Sentences never hold an identity number, another subject's data or a trace.
+
+A province that fails while a report is made is an outcome (contract/outcome.py), not an error.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Final
+
+from contract.province import Province
+from huren.common.v1 import common_pb2, error_pb2
+
+
+class Origin(StrEnum):
+    """Whose fault it is."""
+
+    REQUESTER = "requester"
+    HOME = "home"
+    PROVINCE = "province"
+
+
+class Retry(StrEnum):
+    """Whether asking again can help."""
+
+    NEVER = "never"
+    LATER = "later"
+    ELSEWHERE = "elsewhere"
+
+
+class ErrorCode(StrEnum):
+    """Stable codes. A code keeps its meaning for ever."""
+
+    MALFORMED_REQUEST = "MALFORMED_REQUEST"
+    REQUEST_TOO_LARGE = "REQUEST_TOO_LARGE"
+    USCC_MALFORMED = "USCC_MALFORMED"
+    SUBJECT_NOT_ELIGIBLE = "SUBJECT_NOT_ELIGIBLE"
+    SUBJECT_CANCELLED = "SUBJECT_CANCELLED"
+    SUBJECT_UNKNOWN = "SUBJECT_UNKNOWN"
+    FOREIGN_HOME = "FOREIGN_HOME"
+    HOME_OUTSIDE = "HOME_OUTSIDE"
+    WINDOW_MALFORMED = "WINDOW_MALFORMED"
+    WINDOW_INVERTED = "WINDOW_INVERTED"
+    WINDOW_TOO_LONG = "WINDOW_TOO_LONG"
+    WINDOW_IN_FUTURE = "WINDOW_IN_FUTURE"
+    CATALOGUE_UNKNOWN = "CATALOGUE_UNKNOWN"
+    DOMAIN_UNKNOWN = "DOMAIN_UNKNOWN"
+    IDENTITY_MISSING = "IDENTITY_MISSING"
+    NOT_YOURSELF = "NOT_YOURSELF"
+    BASIS_NOT_SERVED = "BASIS_NOT_SERVED"
+    IDEMPOTENCY_KEY_REUSED = "IDEMPOTENCY_KEY_REUSED"
+    REQUEST_IN_PROGRESS = "REQUEST_IN_PROGRESS"
+    REPORT_NOT_FOUND = "REPORT_NOT_FOUND"
+    METHOD_UNKNOWN = "METHOD_UNKNOWN"
+    NOT_PERMITTED = "NOT_PERMITTED"
+    COVERAGE_NOT_FOUND = "COVERAGE_NOT_FOUND"
+    ENVELOPE_UNREADABLE = "ENVELOPE_UNREADABLE"
+    OVERLOADED = "OVERLOADED"
+    UNVERIFIED_IN_PRODUCTION = "UNVERIFIED_IN_PRODUCTION"
+    STORE_UNAVAILABLE = "STORE_UNAVAILABLE"
+    SHUTTING_DOWN = "SHUTTING_DOWN"
+    INTERNAL = "INTERNAL"
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorRow:
+    """One row of the table.
+
+    Attributes:
+        origin: Whose fault.
+        retry: Whether asking again helps.
+        grpc_status: Number of the gRPC status code (google.rpc.Code).
+        http_status: HTTP status of the problem document.
+        zh: Sentence in Chinese; `{name}` are parameters.
+        en: The same in English.
+    """
+
+    origin: Origin
+    retry: Retry
+    grpc_status: int
+    http_status: int
+    zh: str
+    en: str
+
+
+_INVALID_ARGUMENT: Final = 3
+_NOT_FOUND: Final = 5
+_ALREADY_EXISTS: Final = 6
+_PERMISSION_DENIED: Final = 7
+_RESOURCE_EXHAUSTED: Final = 8
+_FAILED_PRECONDITION: Final = 9
+_ABORTED: Final = 10
+_UNIMPLEMENTED: Final = 12
+_INTERNAL: Final = 13
+_UNAVAILABLE: Final = 14
+_UNAUTHENTICATED: Final = 16
+
+_REQUESTER: Final = Origin.REQUESTER
+_HOME: Final = Origin.HOME
+_NEVER: Final = Retry.NEVER
+_LATER: Final = Retry.LATER
+
+ERROR_TABLE: Final[dict[ErrorCode, ErrorRow]] = {
+    ErrorCode.MALFORMED_REQUEST: ErrorRow(
+        _REQUESTER, _NEVER, _INVALID_ARGUMENT, 400,
+        "请求不符合接口规范:{problem}。请对照接口说明修改后重新提交。",
+        "The request does not follow the interface: {problem}. Correct it and send it again.",
+    ),
+    ErrorCode.REQUEST_TOO_LARGE: ErrorRow(
+        _REQUESTER, _NEVER, _RESOURCE_EXHAUSTED, 413,
+        "请求内容超过上限({limit}字节)。请缩小后重新提交。",
+        "The request is larger than {limit} bytes. Make it smaller and send it again.",
+    ),
+    ErrorCode.USCC_MALFORMED: ErrorRow(
+        _REQUESTER, _NEVER, _INVALID_ARGUMENT, 400,
+        "统一社会信用代码有误:{problem_zh}。请对照营业执照核对后重新填写,系统不会代为更正。",
+        "The unified social credit code is wrong: {problem_en}. Compare it with the business licence; nothing is corrected "
+        "for you.",
+    ),
+    ErrorCode.SUBJECT_NOT_ELIGIBLE: ErrorRow(
+        _REQUESTER, _NEVER, _FAILED_PRECONDITION, 422,
+        "互认版目前面向经营主体(企业、个体工商户、农民专业合作社及其分支机构)。其他主体请使用本省(市)专项信用报告。",
+        "The mutual report serves enterprises, individual businesses, farmers' cooperatives and their branches. Others use "
+        "their own province's report.",
+    ),
+    ErrorCode.SUBJECT_CANCELLED: ErrorRow(
+        _REQUESTER, _NEVER, _FAILED_PRECONDITION, 422,
+        "该主体已于{date}注销,不能在线申请。清算义务人可到窗口办理。",
+        "The subject's registration was cancelled on {date}; no report can be asked for online. Its liquidator may turn to a "
+        "service window.",
+    ),
+    ErrorCode.SUBJECT_UNKNOWN: ErrorRow(
+        _REQUESTER, _NEVER, _NOT_FOUND, 404,
+        "登记库中未查到该主体,且无法由代码判断其登记地。请核对代码,或联系登记机关。",
+        "The registry does not know the subject, and its code does not tell where it is registered. Check the code, or turn to "
+        "the registration authority.",
+    ),
+    ErrorCode.FOREIGN_HOME: ErrorRow(
+        _REQUESTER, Retry.ELSEWHERE, _FAILED_PRECONDITION, 421,
+        "您的企业登记地为{province_zh},请前往{province_zh}的服务渠道办理({basis_zh})。四地报告内容一致。",
+        "The subject is registered in {province_en}; ask there ({basis_en}). The four provinces' reports say the same.",
+    ),
+    ErrorCode.HOME_OUTSIDE: ErrorRow(
+        _REQUESTER, _NEVER, _FAILED_PRECONDITION, 422,
+        "该主体登记地不在北京、天津、河北、山西,不能申请互认版报告。",
+        "The subject is not registered in Beijing, Tianjin, Hebei or Shanxi, so it cannot ask for the mutual report.",
+    ),
+    ErrorCode.WINDOW_MALFORMED: ErrorRow(
+        _REQUESTER, _NEVER, _INVALID_ARGUMENT, 400,
+        "查询时段的日期有误:{problem}。请按 YYYY-MM-DD 填写起止日期。",
+        "A day of the window is wrong: {problem}. Write first and last day as YYYY-MM-DD.",
+    ),
+    ErrorCode.WINDOW_INVERTED: ErrorRow(
+        _REQUESTER, _NEVER, _INVALID_ARGUMENT, 400,
+        "查询时段的起始日期晚于截止日期。请调换后重新提交。",
+        "The window ends before it begins. Exchange its days and send the request again.",
+    ),
+    ErrorCode.WINDOW_TOO_LONG: ErrorRow(
+        _REQUESTER, _NEVER, _INVALID_ARGUMENT, 400,
+        "查询时段最长为{years}年。请缩短后重新提交。",
+        "The window may cover {years} years at most. Shorten it and send the request again.",
+    ),
+    ErrorCode.WINDOW_IN_FUTURE: ErrorRow(
+        _REQUESTER, _NEVER, _INVALID_ARGUMENT, 400,
+        "查询时段的截止日期不能晚于今天({today})。请修改后重新提交。",
+        "The window may not end after today ({today}). Change it and send the request again.",
+    ),
+    ErrorCode.CATALOGUE_UNKNOWN: ErrorRow(
+        _REQUESTER, _NEVER, _FAILED_PRECONDITION, 409,
+        "事项清单版本{version}未在使用,现行版本为{current}。请按现行版本重新提交。",
+        "Catalogue version {version} is not in force; {current} is. Ask again by that version.",
+    ),
+    ErrorCode.DOMAIN_UNKNOWN: ErrorRow(
+        _REQUESTER, _NEVER, _INVALID_ARGUMENT, 400,
+        "事项清单中没有领域“{domain}”。请从清单中选择。",
+        "The catalogue has no domain {domain!r}. Choose from the catalogue.",
+    ),
+    ErrorCode.IDENTITY_MISSING: ErrorRow(
+        _REQUESTER, _NEVER, _UNAUTHENTICATED, 401,
+        "未能识别您的身份。请使用法人一证通或电子营业执照证书连接。",
+        "Your identity could not be read. Connect with a certificate of the enterprise.",
+    ),
+    ErrorCode.NOT_YOURSELF: ErrorRow(
+        _REQUESTER, _NEVER, _PERMISSION_DENIED, 403,
+        "您的证书不属于所查主体。目前只受理主体查询自身,请使用该主体的证书。",
+        "Your certificate is not the subject's. Only a subject's request about itself is served yet; use its certificate.",
+    ),
+    ErrorCode.BASIS_NOT_SERVED: ErrorRow(
+        _REQUESTER, _NEVER, _UNIMPLEMENTED, 501,
+        "暂只受理主体查询自身;经办人、被授权机构和履职查询尚未开通。",
+        "Only requests of subjects about themselves are served yet; agents, grantees and officers are not.",
+    ),
+    ErrorCode.IDEMPOTENCY_KEY_REUSED: ErrorRow(
+        _REQUESTER, _NEVER, _ALREADY_EXISTS, 409,
+        "该幂等键已用于内容不同的申请。请为新的申请使用新的幂等键。",
+        "The idempotency key was used for another request. Use a new key for a new request.",
+    ),
+    ErrorCode.REQUEST_IN_PROGRESS: ErrorRow(
+        _HOME, _LATER, _ABORTED, 409,
+        "同一申请正在办理。请稍候用同一幂等键查询结果。",
+        "The same request is being worked on. Ask again in a moment with the same key.",
+    ),
+    ErrorCode.REPORT_NOT_FOUND: ErrorRow(
+        _REQUESTER, _NEVER, _NOT_FOUND, 404,
+        "未查询到与您相关的该编号报告。请核对编号。",
+        "No report of yours has this number. Check the number.",
+    ),
+    ErrorCode.METHOD_UNKNOWN: ErrorRow(
+        _REQUESTER, _NEVER, _UNIMPLEMENTED, 404,
+        "没有这个接口。请对照接口说明。",
+        "There is no such method. Compare the interface description.",
+    ),
+    ErrorCode.NOT_PERMITTED: ErrorRow(
+        _REQUESTER, _NEVER, _PERMISSION_DENIED, 403,
+        "您的证书不能使用此接口。{need_zh}",
+        "Your certificate may not use this method. {need_en}",
+    ),
+    ErrorCode.COVERAGE_NOT_FOUND: ErrorRow(
+        _REQUESTER, _NEVER, _NOT_FOUND, 404,
+        "本省(市)未出具过该编号的覆盖范围声明。",
+        "This province never made a coverage statement with that id.",
+    ),
+    ErrorCode.ENVELOPE_UNREADABLE: ErrorRow(
+        _REQUESTER, _NEVER, _INVALID_ARGUMENT, 400,
+        "收到的内容不是合规的签名信封({problem}),未予处理。",
+        "What was received is no well-formed signed envelope ({problem}); nothing was done.",
+    ),
+    ErrorCode.OVERLOADED: ErrorRow(
+        _HOME, _LATER, _RESOURCE_EXHAUSTED, 429,
+        "当前办理量较大,请稍后再试。",
+        "Too many requests at the moment. Ask again later.",
+    ),
+    ErrorCode.UNVERIFIED_IN_PRODUCTION: ErrorRow(
+        _HOME, _LATER, _FAILED_PRECONDITION, 503,
+        "事项清单或出具单位尚有未确认内容,暂不能正式出具。已通知运维人员。",
+        "The catalogue or the issuer's name holds entries that nobody has confirmed, so no report may be issued yet.",
+    ),
+    ErrorCode.STORE_UNAVAILABLE: ErrorRow(
+        _HOME, _LATER, _UNAVAILABLE, 503,
+        "系统暂时无法保存数据,未出具任何内容。请稍后用同一幂等键重试。",
+        "The store cannot be written at the moment; nothing was issued. Ask again with the same key.",
+    ),
+    ErrorCode.SHUTTING_DOWN: ErrorRow(
+        _HOME, _LATER, _UNAVAILABLE, 503,
+        "系统正在重启,请稍后重试。",
+        "The service is restarting. Ask again in a moment.",
+    ),
+    ErrorCode.INTERNAL: ErrorRow(
+        _HOME, _LATER, _INTERNAL, 500,
+        "系统内部出错,未出具任何内容。请稍后重试;仍不成功请联系服务单位并告知时间。",
+        "An internal error; nothing was issued. Ask again later; if it persists, tell the service unit the time.",
+    ),
+}  # fmt: skip
+
+_WIRE_ORIGIN: Final = {
+    Origin.REQUESTER: error_pb2.ERROR_ORIGIN_REQUESTER,
+    Origin.HOME: error_pb2.ERROR_ORIGIN_HOME,
+    Origin.PROVINCE: error_pb2.ERROR_ORIGIN_PROVINCE,
+}
+_WIRE_RETRY: Final = {
+    Retry.NEVER: error_pb2.ERROR_RETRY_NEVER,
+    Retry.LATER: error_pb2.ERROR_RETRY_LATER,
+    Retry.ELSEWHERE: error_pb2.ERROR_RETRY_ELSEWHERE,
+}
+
+
+class HurenError(Exception):
+    """An error of the table.
+
+    Attributes:
+        code: Which.
+        row: Its row.
+        parameters: What the sentences are filled with.
+        province: The province at fault or, with `Retry.ELSEWHERE`, the one to ask.
+        field: Path of the field at fault in the request; empty for the request as a whole.
+        retry_after: When asking again may help, counted from the receipt.
+        contact: Whom to turn to.
+    """
+
+    def __init__(
+        self,
+        code: ErrorCode,
+        *,
+        province: Province | None = None,
+        field: str = "",
+        retry_after: timedelta | None = None,
+        contact: common_pb2.Contact | None = None,
+        **parameters: object,
+    ) -> None:
+        self.code = code
+        self.row = ERROR_TABLE[code]
+        self.parameters = parameters
+        self.province = province
+        self.field = field
+        self.retry_after = retry_after
+        self.contact = contact
+        super().__init__(f"{code}: {self.message_en}")
+
+    @property
+    def message_zh(self) -> str:
+        """The sentence in Chinese."""
+        return self.row.zh.format(**self.parameters)
+
+    @property
+    def message_en(self) -> str:
+        """The sentence in English."""
+        return self.row.en.format(**self.parameters)
+
+    def to_wire(self) -> error_pb2.ErrorDetail:
+        """The error as the contract carries it."""
+        detail = error_pb2.ErrorDetail(
+            code=self.code,
+            origin=_WIRE_ORIGIN[self.row.origin],
+            retry=_WIRE_RETRY[self.row.retry],
+            message_zh=self.message_zh,
+            message_en=self.message_en,
+            field=self.field,
+            contact=self.contact,
+        )
+        if self.province is not None:
+            detail.province = self.province.wire
+        if self.retry_after is not None:
+            detail.retry_after.FromTimedelta(self.retry_after)
+        return detail

@@ -1,0 +1,56 @@
+"""Money: an exact number of fen.
+
+Sources give yuan or wan yuan (万元) with decimals; the contract carries whole fen. The conversion is exact or fails: nothing is
+rounded, and no float is ever involved.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import Enum
+from typing import Final, NewType
+
+Fen = NewType("Fen", int)
+"""An amount in fen (1 yuan = 100 fen), not negative."""
+
+MAX_FEN: Final = 10**17
+"""Largest amount of the contract (Amount.fen), a quadrillion yuan: anything above it is a misread number."""
+
+
+class MoneyUnit(Enum):
+    """The unit of a number in a source, by how many fen it is worth."""
+
+    YUAN = 100
+    WAN_YUAN = 1_000_000
+    YI_YUAN = 10_000_000_000
+
+
+def to_fen(number: Decimal, unit: MoneyUnit) -> Fen:
+    """Converts a number of a unit to fen, exactly.
+
+    >>> to_fen(Decimal("0.15"), MoneyUnit.WAN_YUAN)
+    150000
+
+    Raises:
+        ValueError: The number is not finite, is negative, is larger than the contract allows, or is not a whole number of fen.
+    """
+    if not number.is_finite() or number < 0:
+        raise ValueError(f"expected a finite amount of zero or more, got {number}")
+    if number.adjusted() > 20:  # noqa: PLR2004  # before multiplying, so that 1E+1000000 costs nothing
+        raise ValueError("expected an amount of at most 10^17 fen")
+    fen = number * unit.value
+    if fen > MAX_FEN:
+        raise ValueError("expected an amount of at most 10^17 fen")
+    whole = int(fen)
+    if fen != whole:
+        raise ValueError(f"expected a whole number of fen, got {number} {unit.name.lower()}")
+    return Fen(whole)
+
+
+def format_yuan(fen: Fen) -> str:
+    """Writes an amount as yuan with two decimals and separators, for people.
+
+    >>> format_yuan(Fen(2229650))
+    '22,296.50'
+    """
+    return f"{fen // 100:,}.{fen % 100:02d}"

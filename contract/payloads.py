@@ -1,0 +1,113 @@
+"""Payload types, and the only way from verified bytes to a message.
+
+A payload is parsed only from a `VerifiedPayload`, checked against the constraints that its proto file declares, and refused when
+it demands a feature that this release does not know. Everything else about it is admission's business.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final, TypeVar
+
+import protovalidate
+from google.protobuf.message import DecodeError, Message
+
+from huren.envelope.v1 import envelope_pb2
+from huren.fragment.v1 import coverage_pb2, fragment_pb2, query_pb2, refusal_pb2
+from huren.report.v1 import report_pb2
+from signing import VerifiedPayload
+
+QUERY: Final = "application/vnd.huren.query.v1+protobuf"
+FRAGMENT: Final = "application/vnd.huren.fragment.v1+protobuf"
+REFUSAL: Final = "application/vnd.huren.refusal.v1+protobuf"
+COVERAGE: Final = "application/vnd.huren.coverage.v1+protobuf"
+REPORT: Final = "application/vnd.huren.report.v1+protobuf"
+
+MESSAGE_TYPES: Final[dict[str, type[Message]]] = {
+    QUERY: query_pb2.Query,
+    FRAGMENT: fragment_pb2.Fragment,
+    REFUSAL: refusal_pb2.Refusal,
+    COVERAGE: coverage_pb2.Coverage,
+    REPORT: report_pb2.Report,
+}
+
+ENTITLED: Final[dict[envelope_pb2.MemberRole.ValueType, frozenset[str]]] = {
+    envelope_pb2.MEMBER_ROLE_ADAPTER: frozenset({FRAGMENT, REFUSAL, COVERAGE}),
+    envelope_pb2.MEMBER_ROLE_GATEWAY: frozenset({QUERY, REPORT}),
+}
+"""Which payload types a key of a role is entitled to sign."""
+
+UNDERSTOOD: Final[frozenset[str]] = frozenset()
+"""Features that this release knows (StatementHeader.must_understand)."""
+
+_M = TypeVar("_M", bound=Message)
+
+
+class PayloadFault(StrEnum):
+    """Why a payload is refused."""
+
+    NOT_PARSABLE = "NOT_PARSABLE"
+    UNKNOWN_VALUE = "UNKNOWN_VALUE"
+    CONSTRAINT_BROKEN = "CONSTRAINT_BROKEN"
+    NOT_UNDERSTOOD = "NOT_UNDERSTOOD"
+
+
+class PayloadError(ValueError):
+    """A payload is not what its type promises.
+
+    Attributes:
+        fault: Why.
+        where: The field at fault, or the feature that is not understood.
+    """
+
+    def __init__(self, fault: PayloadFault, where: str) -> None:
+        self.fault = fault
+        self.where = where
+        super().__init__(f"{fault}: {where}")
+
+
+def parse(verified: VerifiedPayload, message_type: type[_M]) -> _M:
+    """Parses a verified payload.
+
+    Raises:
+        PayloadError: The bytes do not parse, hold an enum value this release does not know, break a declared constraint, or
+            demand a feature that is not understood.
+        RuntimeError: The payload is of another type than asked for.
+    """
+    if MESSAGE_TYPES.get(verified.payload_type) is not message_type:
+        raise RuntimeError(f"a payload of type {verified.payload_type} is no {message_type.__name__}")
+    return parse_bytes(verified.payload, message_type)
+
+
+def parse_bytes(payload: bytes, message_type: type[_M]) -> _M:
+    """Parses and checks bytes that need no signature: requests within a mutual TLS session, and tests.
+
+    Raises:
+        PayloadError: As `parse`.
+    """
+    message = message_type()
+    try:
+        message.ParseFromString(payload)
+    except DecodeError as error:
+        raise PayloadError(PayloadFault.NOT_PARSABLE, message_type.__name__) from error
+    check_constraints(message)
+    return message
+
+
+def check_constraints(message: Message) -> None:
+    """Checks what the proto file declares, and `must_understand`.
+
+    Raises:
+        PayloadError: The first constraint that is broken.
+    """
+    violations = protovalidate.collect_violations(message, fail_fast=True)
+    if violations:
+        violation = violations[0].proto
+        where = ".".join(element.field_name for element in violation.field.elements) if violation.field else ""
+        fault = PayloadFault.UNKNOWN_VALUE if violation.rule_id.startswith("enum.") else PayloadFault.CONSTRAINT_BROKEN
+        raise PayloadError(fault, f"{where or message.DESCRIPTOR.name}: {violation.rule_id}")
+    header = getattr(message, "header", None)
+    if isinstance(header, envelope_pb2.StatementHeader):
+        for feature in header.must_understand:
+            if feature not in UNDERSTOOD:
+                raise PayloadError(PayloadFault.NOT_UNDERSTOOD, feature)
