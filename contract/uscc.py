@@ -76,7 +76,7 @@ def parse_uscc(text: str) -> Uscc:
 
     Source: GB 32100-2015, 5 and annex; the value 31 of the check formula stands for 0.
     """
-    code = unicodedata.normalize("NFKC", text).strip().upper()
+    code = fold(text)
     if len(code) != _LENGTH:
         raise UsccError(UsccFault.LENGTH, 0, f"{_LENGTH} characters", str(len(code)))
     for position, character in enumerate(code, start=1):
@@ -87,6 +87,11 @@ def parse_uscc(text: str) -> Uscc:
     if code[17] != expected:
         raise UsccError(UsccFault.CHECK_CHARACTER, _LENGTH, expected, code[17])
     return Uscc(code)
+
+
+def fold(text: str) -> str:
+    """Trims, upper-cases and folds from full width; checks nothing."""
+    return unicodedata.normalize("NFKC", text).strip().upper()
 
 
 def check_character(first17: str) -> str:

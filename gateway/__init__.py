@@ -1,0 +1,1 @@
+"""The program that serves the enterprises registered in one province."""

@@ -1,0 +1,1 @@
+"""Edges: they decode, authenticate, call one service, and encode."""

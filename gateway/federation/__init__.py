@@ -1,0 +1,1 @@
+"""The other members, as this gateway sees them."""

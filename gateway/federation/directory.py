@@ -1,0 +1,79 @@
+"""The member directory: where each member is, and whom to call there.
+
+A JSON file that all members share. In the sandbox `huren up` writes it when the adapters have their ports.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+
+from contract.province import Province
+from huren.common.v1 import common_pb2
+
+_Text = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
+class DirectoryError(ValueError):
+    """The file is no member directory. The message names the first fault."""
+
+
+class Member(BaseModel):
+    """One province.
+
+    Attributes:
+        province: Which.
+        adapter: `host:port` of its adapter.
+        adapter_name: Name that its adapter's certificate carries.
+        gateway: `host:port` of its gateway. Empty: not known.
+        unit: The unit that answers for it, as printed.
+        telephone: That unit's telephone, as printed.
+        url: Where enterprises of that province ask for reports. Empty: not known.
+        unit_verified: Whether the unit's name was confirmed.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    province: Province
+    adapter: _Text
+    adapter_name: _Text
+    gateway: str = ""
+    unit: _Text
+    telephone: str = ""
+    url: str = ""
+    unit_verified: bool = False
+
+    @property
+    def contact(self) -> common_pb2.Contact:
+        """Whom to turn to, as the contract carries it."""
+        return common_pb2.Contact(unit=self.unit, telephone=self.telephone, url=self.url)
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    members: tuple[Member, ...]
+
+
+def read_directory(path: Path) -> Mapping[Province, Member]:
+    """Reads the file.
+
+    Raises:
+        DirectoryError: It cannot be read, is malformed, or names a province twice.
+    """
+    try:
+        file = _File.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise DirectoryError(f"{path}: {error}") from error
+    members = {member.province: member for member in file.members}
+    if len(members) != len(file.members):
+        raise DirectoryError(f"{path}: a province stands twice")
+    return members
+
+
+def directory_json(members: list[Member]) -> str:
+    """Writes what `read_directory` reads."""
+    return _File(members=tuple(members)).model_dump_json(indent=1)

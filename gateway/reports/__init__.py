@@ -1,0 +1,1 @@
+"""Reports: from a request to a sealed report. Read `service.py` first."""

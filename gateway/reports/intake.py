@@ -1,0 +1,203 @@
+"""Intake: from what a caller sent to a request that is checked, resolved and pinned.
+
+The order matters: what anybody may know (the form of a code) comes first, then whether the caller may ask, and only then what the
+registry knows, so that a stranger's question reveals nothing about a subject.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Final
+
+from contract.catalogue import Catalogue, CatalogueSet
+from contract.days import MAX_WINDOW_YEARS, DayRange, china_day, parse_day, years_after
+from contract.errors import ErrorCode, HurenError
+from contract.province import Province
+from contract.registry import Registry, RegistryEntry, code_identifiers
+from contract.uscc import SubjectClass, Uscc, UsccError, UsccFault, fold, home_hint, parse_uscc, subject_class
+from gateway.domain.request import Caller, ReportRequest
+from gateway.federation.directory import Member
+from huren.common.v1 import common_pb2
+from huren.fragment.v1 import query_pb2
+from huren.report.v1 import report_service_pb2 as wire
+
+
+class Intake:
+    """Checks requests for one home."""
+
+    def __init__(
+        self,
+        *,
+        province: Province,
+        registry: Registry,
+        catalogues: CatalogueSet,
+        members: Mapping[Province, Member],
+    ) -> None:
+        self._province = province
+        self._registry = registry
+        self._catalogues = catalogues
+        self._members = members
+
+    async def accept(self, request: wire.RequestReportRequest, caller: Caller, at: datetime) -> ReportRequest:
+        """Checks a request.
+
+        Raises:
+            HurenError: The first thing that is wrong, by its code of the table.
+            RegistryUnavailableError: The registry cannot be asked.
+        """
+        uscc = _uscc(request.uscc)
+        if request.basis not in {query_pb2.AUTHORISATION_BASIS_UNSPECIFIED, query_pb2.AUTHORISATION_BASIS_SELF}:
+            raise HurenError(ErrorCode.BASIS_NOT_SERVED, field="basis")
+        if caller.uscc != uscc:
+            raise HurenError(ErrorCode.NOT_YOURSELF, field="uscc")
+        today = china_day(at)
+        catalogue = self._catalogue(request.catalogue_version, today)
+        cells = _cells(request, catalogue)
+        window = _window(request, today)
+        subject = await self._subject(uscc, today)
+        return ReportRequest(
+            idempotency_key=request.idempotency_key,
+            digest=request_digest(request),
+            subject=subject,
+            window=window.to_wire(),
+            cells=cells,
+            catalogue=catalogue,
+            purpose=request.purpose or query_pb2.PURPOSE_NOT_STATED,
+            caller=caller,
+            actor_ref=secrets.token_bytes(16),
+        )
+
+    def _catalogue(self, version: str, today: date) -> Catalogue:
+        catalogue = self._catalogues.in_force(today)
+        if version and version != catalogue.version:
+            raise HurenError(
+                ErrorCode.CATALOGUE_UNKNOWN, field="catalogue_version", version=version, current=catalogue.version
+            )
+        return catalogue
+
+    async def _subject(self, uscc: Uscc, today: date) -> common_pb2.Subject:
+        entry = await self._registry.lookup(uscc)
+        if entry is None:
+            return self._unregistered(uscc)
+        if entry.status == common_pb2.REGISTRATION_STATUS_CANCELLED:
+            raise HurenError(ErrorCode.SUBJECT_CANCELLED, date=entry.cancelled_on or "—")
+        home = entry.home_on(today)
+        if home is None:
+            raise HurenError(ErrorCode.HOME_OUTSIDE)
+        if home is not self._province:
+            raise self._foreign(home, by_registry=True)
+        return _registered(entry)
+
+    def _unregistered(self, uscc: Uscc) -> common_pb2.Subject:
+        hint = home_hint(uscc)
+        if hint is None:
+            raise HurenError(ErrorCode.SUBJECT_UNKNOWN)
+        if hint is not self._province:
+            raise self._foreign(hint, by_registry=False)
+        return common_pb2.Subject(
+            uscc=uscc,
+            kind=_KIND_OF_CLASS[subject_class(uscc)],
+            registration_status=common_pb2.REGISTRATION_STATUS_UNKNOWN,
+            home_basis=common_pb2.HOME_BASIS_CODE_DIGITS,
+            identifiers=code_identifiers(uscc),
+        )
+
+    def _foreign(self, home: Province, *, by_registry: bool) -> HurenError:
+        member = self._members.get(home)
+        return HurenError(
+            ErrorCode.FOREIGN_HOME,
+            province=home,
+            contact=member.contact if member else None,
+            province_zh=home.name_zh,
+            province_en=home.name_en,
+            basis_zh="依据登记库" if by_registry else "登记库中未查到,依据代码前六位推断",
+            basis_en="by the registry" if by_registry else "not in the registry; guessed from the digits of the code",
+        )
+
+
+def request_digest(request: wire.RequestReportRequest) -> bytes:
+    """What makes two requests the same: everything the caller chose, in one spelling, but the key itself."""
+    chosen = wire.RequestReportRequest()
+    chosen.CopyFrom(request)
+    chosen.ClearField("idempotency_key")
+    chosen.uscc = fold(request.uscc)
+    chosen.domains.sort()
+    chosen.kinds.sort()
+    return hashlib.sha256(chosen.SerializeToString(deterministic=True)).digest()
+
+
+_KIND_OF_CLASS: Final = {
+    SubjectClass.ENTERPRISE: common_pb2.SUBJECT_KIND_ENTERPRISE,
+    SubjectClass.INDIVIDUAL_BUSINESS: common_pb2.SUBJECT_KIND_INDIVIDUAL_BUSINESS,
+    SubjectClass.FARMERS_COOPERATIVE: common_pb2.SUBJECT_KIND_FARMERS_COOPERATIVE,
+}
+
+
+def _uscc(text: str) -> Uscc:
+    try:
+        uscc = parse_uscc(text)
+    except UsccError as error:
+        raise HurenError(
+            ErrorCode.USCC_MALFORMED, field="uscc", problem_zh=_fault_zh(error), problem_en=str(error)
+        ) from error
+    if subject_class(uscc) is SubjectClass.NOT_ELIGIBLE:
+        raise HurenError(ErrorCode.SUBJECT_NOT_ELIGIBLE, field="uscc")
+    return uscc
+
+
+def _fault_zh(error: UsccError) -> str:
+    match error.fault:
+        case UsccFault.LENGTH:
+            return f"应为18位,实为{error.got}位"
+        case UsccFault.CHARACTER:
+            return f"第{error.position}位应为数字或除 I、O、Z、S、V 以外的大写字母,实为{error.got}"
+        case UsccFault.CHECK_CHARACTER:
+            return f"第18位校验码应为{error.expected},实为{error.got}"
+
+
+def _cells(request: wire.RequestReportRequest, catalogue: Catalogue) -> tuple[common_pb2.CellKey, ...]:
+    for domain in request.domains:
+        if domain not in catalogue.domain_by_id:
+            raise HurenError(ErrorCode.DOMAIN_UNKNOWN, field="domains", domain=domain)
+    domains, kinds = set(request.domains), set(request.kinds)
+    return tuple(
+        common_pb2.CellKey(domain=domain, kind=common_pb2.RecordKind.ValueType(kind))
+        for domain, kind in catalogue.cells
+        if (not domains or domain in domains) and (not kinds or kind in kinds)
+    )
+
+
+def _window(request: wire.RequestReportRequest, today: date) -> DayRange:
+    if not request.HasField("window"):
+        return DayRange(years_after(today, -MAX_WINDOW_YEARS), today)
+    first = _day(request.window.first_day, "window.first_day")
+    last = _day(request.window.last_day, "window.last_day")
+    if last < first:
+        raise HurenError(ErrorCode.WINDOW_INVERTED, field="window")
+    window = DayRange(first, last)
+    if last > today:
+        raise HurenError(ErrorCode.WINDOW_IN_FUTURE, field="window.last_day", today=today)
+    if not window.within_limit:
+        raise HurenError(ErrorCode.WINDOW_TOO_LONG, field="window", years=MAX_WINDOW_YEARS)
+    return window
+
+
+def _day(text: str, field: str) -> date:
+    try:
+        return parse_day(text)
+    except ValueError as error:
+        raise HurenError(ErrorCode.WINDOW_MALFORMED, field=field, problem=field) from error
+
+
+def _registered(entry: RegistryEntry) -> common_pb2.Subject:
+    return common_pb2.Subject(
+        uscc=entry.uscc,
+        name=entry.name,
+        kind=common_pb2.SubjectKind.ValueType(entry.kind),
+        registration_status=common_pb2.RegistrationStatus.ValueType(entry.status),
+        home_basis=common_pb2.HOME_BASIS_REGISTRY,
+        identifiers=entry.identifiers(),
+    )

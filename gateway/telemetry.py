@@ -1,0 +1,88 @@
+"""What the gateway counts: one outcome for each province and request, the time of each step, the breakers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final, assert_never
+
+from prometheus_client import Counter, Gauge, Histogram
+
+from contract.outcome import Admitted, Inadmissible, Outcome, Refused, Unavailable
+from contract.province import Province
+from gateway.reports.fanout import Neighbour
+from gateway.reports.service import Step
+from huren.fragment.v1 import refusal_pb2
+from runtime.telemetry import Metrics
+
+_SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+
+class GatewayTelemetry:
+    """Implements the service's `Observer`.
+
+    Attributes:
+        last_failure: Reason of the last failed outcome of each province; gone after a good one.
+    """
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._outcomes = Counter(
+            "huren_outcomes",
+            "Outcomes of asking provinces.",
+            ("province", "outcome", "reason"),
+            registry=metrics.registry,
+        )
+        self._steps = Histogram(
+            "huren_report_step_seconds",
+            "Duration of the steps of a report.",
+            ("step",),
+            registry=metrics.registry,
+            buckets=_SECONDS,
+        )
+        self._requests = Counter(
+            "huren_report_requests", "Report requests by how they ended.", ("end",), registry=metrics.registry
+        )
+        self._breakers = Gauge(
+            "huren_breaker_state",
+            "Breaker of a province: 0 closed, 1 half open, 2 open.",
+            ("province",),
+            registry=metrics.registry,
+        )
+        self.last_failure: dict[Province, str] = {}
+
+    def watch(self, neighbours: Iterable[Neighbour]) -> None:
+        """Shows the breakers of these provinces."""
+        for neighbour in neighbours:
+            self._breakers.labels(neighbour.province.slug).set_function(
+                lambda breaker=neighbour.breaker: float(breaker.state)  # type: ignore[misc]  # bound now, not later
+            )
+
+    def finished(self, step: Step, seconds: float) -> None:
+        """As `Observer.finished`."""
+        self._steps.labels(step).observe(seconds)
+
+    def outcome(self, outcome: Outcome) -> None:
+        """As `Observer.outcome`."""
+        reason = _reason(outcome)
+        self._outcomes.labels(outcome.province.slug, type(outcome).__name__.lower(), reason).inc()
+        if reason:
+            self.last_failure[outcome.province] = reason
+        else:
+            self.last_failure.pop(outcome.province, None)
+
+    def ended(self, end: str) -> None:
+        """As `Observer.ended`."""
+        self._requests.labels(end).inc()
+
+
+def _reason(outcome: Outcome) -> str:
+    match outcome:
+        case Admitted():
+            return ""
+        case Refused(refusal=refusal):
+            return refusal_pb2.RefusalReason.Name(refusal.reason).removeprefix("REFUSAL_REASON_")
+        case Unavailable(reason=reason):
+            return reason
+        case Inadmissible(reason=broken):
+            return broken
+        case _:
+            assert_never(outcome)
