@@ -249,7 +249,7 @@ def _require_timely(opened: OpenedFragment, at: datetime) -> None:
         raise AdmissionError(InadmissibleReason.ISSUED_IN_FUTURE, f"{issued_at - at} ahead")
     if issued_at < asked_at - CLOCK_TOLERANCE:
         raise AdmissionError(InadmissibleReason.ISSUED_BEFORE_QUERY, f"{asked_at - issued_at} before the query")
-    if issued_at > deadline + CLOCK_TOLERANCE:
+    if issued_at - CLOCK_TOLERANCE > deadline:
         raise AdmissionError(InadmissibleReason.ISSUED_AFTER_DEADLINE, f"{issued_at - deadline} late")
     if expires_at <= at:
         raise AdmissionError(InadmissibleReason.EXPIRED, f"{at - expires_at} ago")

@@ -6,13 +6,16 @@ meet here and nowhere else.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import MAXYEAR, UTC, date, datetime, timedelta, timezone
 from typing import Final
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from huren.common.v1 import common_pb2
+
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 
 CHINA: Final = timezone(timedelta(hours=8), "Asia/Shanghai")
 MAX_WINDOW_YEARS: Final = 5
@@ -35,7 +38,7 @@ def parse_day(text: str) -> date:
     Raises:
         ValueError: Another form, or no day of the calendar.
     """
-    if len(text) != 10:  # noqa: PLR2004  # date.fromisoformat also takes 20250819 and week dates
+    if not _DAY.fullmatch(text):  # date.fromisoformat also takes 20250819 and week dates
         raise ValueError(f"expected YYYY-MM-DD, got {text!r}")
     return date.fromisoformat(text)
 
@@ -57,7 +60,9 @@ def from_timestamp(stamp: Timestamp) -> datetime:
 
 
 def years_after(day: date, years: int) -> date:
-    """The same day some years on; 29 February becomes 28 February where the year has none."""
+    """The same day some years on; 29 February becomes 28 February where the year has none. The calendar ends with 9999."""
+    if day.year + years > MAXYEAR:
+        return date.max
     try:
         return day.replace(year=day.year + years)
     except ValueError:

@@ -6,7 +6,7 @@ rounded, and no float is ever involved.
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, Inexact
 from enum import Enum
 from typing import Final, NewType
 
@@ -15,6 +15,10 @@ Fen = NewType("Fen", int)
 
 MAX_FEN: Final = 10**17
 """Largest amount of the contract (Amount.fen), a quadrillion yuan: anything above it is a misread number."""
+
+
+_EXACTLY: Final = Context(prec=40, Emin=MIN_EMIN, Emax=MAX_EMAX, traps=[Inexact])
+"""More digits than an amount of the contract has: a product that does not fit exactly is no whole number of fen, or too large."""
 
 
 class MoneyUnit(Enum):
@@ -36,14 +40,20 @@ def to_fen(number: Decimal, unit: MoneyUnit) -> Fen:
     """
     if not number.is_finite() or number < 0:
         raise ValueError(f"expected a finite amount of zero or more, got {number}")
+    if not number:
+        return Fen(0)
     if number.adjusted() > 20:  # noqa: PLR2004  # before multiplying, so that 1E+1000000 costs nothing
         raise ValueError("expected an amount of at most 10^17 fen")
-    fen = number * unit.value
+    not_whole = f"expected a whole number of fen, got {number} {unit.name.lower()}"
+    try:
+        fen = _EXACTLY.multiply(number, Decimal(unit.value))
+    except Inexact as error:
+        raise ValueError(not_whole) from error
     if fen > MAX_FEN:
         raise ValueError("expected an amount of at most 10^17 fen")
     whole = int(fen)
     if fen != whole:
-        raise ValueError(f"expected a whole number of fen, got {number} {unit.name.lower()}")
+        raise ValueError(not_whole)
     return Fen(whole)
 
 

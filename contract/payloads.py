@@ -1,16 +1,22 @@
 """Payload types, and the only way from verified bytes to a message.
 
 A payload is parsed only from a `VerifiedPayload`, checked against the constraints that its proto file declares, and refused when
-it demands a feature that this release does not know. Everything else about it is admission's business.
+it demands a feature that this release does not know. Fields that this release does not know are dropped, so that nothing compares
+them. Everything else about a payload is admission's business.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from enum import StrEnum
+from functools import cache
 from typing import Final, TypeVar
 
 import protovalidate
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import DecodeError, Message
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from huren.envelope.v1 import envelope_pb2
 from huren.fragment.v1 import coverage_pb2, fragment_pb2, query_pb2, refusal_pb2
@@ -39,6 +45,8 @@ ENTITLED: Final[dict[envelope_pb2.MemberRole.ValueType, frozenset[str]]] = {
 
 UNDERSTOOD: Final[frozenset[str]] = frozenset()
 """Features that this release knows (StatementHeader.must_understand)."""
+
+_TIMES: Final = frozenset({Timestamp.DESCRIPTOR.full_name, Duration.DESCRIPTOR.full_name})
 
 _M = TypeVar("_M", bound=Message)
 
@@ -90,12 +98,13 @@ def parse_bytes(payload: bytes, message_type: type[_M]) -> _M:
         message.ParseFromString(payload)
     except DecodeError as error:
         raise PayloadError(PayloadFault.NOT_PARSABLE, message_type.__name__) from error
+    message.DiscardUnknownFields()
     check_constraints(message)
     return message
 
 
 def check_constraints(message: Message) -> None:
-    """Checks what the proto file declares, and `must_understand`.
+    """Checks what the proto file declares, that every instant and duration exists, and `must_understand`.
 
     Raises:
         PayloadError: The first constraint that is broken.
@@ -106,8 +115,36 @@ def check_constraints(message: Message) -> None:
         where = ".".join(element.field_name for element in violation.field.elements) if violation.field else ""
         fault = PayloadFault.UNKNOWN_VALUE if violation.rule_id.startswith("enum.") else PayloadFault.CONSTRAINT_BROKEN
         raise PayloadError(fault, f"{where or message.DESCRIPTOR.name}: {violation.rule_id}")
+    for field, time in _times(message):
+        try:
+            time.ToJsonString()
+        except ValueError as error:
+            raise PayloadError(PayloadFault.CONSTRAINT_BROKEN, f"{field}: {error}") from error
     header = getattr(message, "header", None)
     if isinstance(header, envelope_pb2.StatementHeader):
         for feature in header.must_understand:
             if feature not in UNDERSTOOD:
                 raise PayloadError(PayloadFault.NOT_UNDERSTOOD, feature)
+
+
+def _times(message: Message) -> Iterator[tuple[str, Timestamp | Duration]]:
+    """Every Timestamp and Duration in the message. Their own types allow more than exists."""
+    for field in _fields_with_times(message.DESCRIPTOR):
+        if field.is_repeated:
+            parts = getattr(message, field.name)
+        else:
+            parts = [getattr(message, field.name)] if message.HasField(field.name) else []
+        for part in parts:
+            if isinstance(part, Timestamp | Duration):
+                yield field.name, part
+            else:
+                yield from _times(part)
+
+
+@cache
+def _fields_with_times(descriptor: Descriptor) -> tuple[FieldDescriptor, ...]:
+    return tuple(field for field in descriptor.fields if field.message_type and _holds_times(field.message_type))
+
+
+def _holds_times(descriptor: Descriptor) -> bool:
+    return descriptor.full_name in _TIMES or bool(_fields_with_times(descriptor))

@@ -49,7 +49,7 @@ def check(number: str) -> ReportNumber:
     """Reads a number.
 
     Raises:
-        ValueError: Not of the form, a wrong check character, no member's province, or no day of the calendar.
+        ValueError: Not of the form, a wrong check character, no member's province, no day of the calendar, or a sequence of 0.
     """
     form = _FORM.fullmatch(number)
     if form is None:
@@ -58,5 +58,8 @@ def check(number: str) -> ReportNumber:
         mod_37_36.validate(number)
     except ValidationError as error:
         raise ValueError("the check character is wrong") from error
+    sequence = int(form[3])
+    if sequence == 0:
+        raise ValueError("expected a sequence from 1, got 0")
     day = datetime.strptime(form[2], "%Y%m%d").date()  # noqa: DTZ007  # a legal day has no zone
-    return ReportNumber(Province(int(form[1])), day, int(form[3]))
+    return ReportNumber(Province(int(form[1])), day, sequence)

@@ -3,13 +3,13 @@
 18 characters: 1 authority of registration, 2 kind of organisation, 3-8 division of that authority (GB/T 2260), 9-17
 organisation code (GB 11714), 18 check character (GB/T 17710, MOD 31-3). Capitals without I O Z S V.
 
-Input is trimmed, upper-cased and folded from full width, then checked. Nothing is repaired by guessing: O is not 0.
+Input is trimmed, upper-cased and folded from full width, then checked. Nothing is repaired by guessing: O is not 0, and neither
+is a superscript or a circled digit the digit in it.
 """
 
 from __future__ import annotations
 
-import unicodedata
-from dataclasses import dataclass
+import string
 from enum import Enum
 from typing import Final, NewType
 
@@ -23,6 +23,9 @@ _VALUES: Final = {character: value for value, character in enumerate(ALPHABET)}
 _LENGTH: Final = 18
 _CENTRAL: Final = "100000"
 
+_FULL_WIDTH: Final = {ordinal + 0xFEE0: ordinal for ordinal in range(0x21, 0x7F)} | {0x3000: 0x20}
+_UPPER_CASE: Final = str.maketrans(string.ascii_lowercase, string.ascii_uppercase)
+
 Uscc = NewType("Uscc", str)
 """A checked unified social credit code in canonical form."""
 
@@ -35,7 +38,6 @@ class UsccFault(Enum):
     CHECK_CHARACTER = "check character"
 
 
-@dataclass(frozen=True, slots=True)
 class UsccError(ValueError):
     """The text is no unified social credit code.
 
@@ -46,14 +48,13 @@ class UsccError(ValueError):
         got: What stands there.
     """
 
-    fault: UsccFault
-    position: int
-    expected: str
-    got: str
-
-    def __str__(self) -> str:
-        where = f"position {self.position}: " if self.position else ""
-        return f"{self.fault.value}: {where}expected {self.expected}, got {self.got}"
+    def __init__(self, fault: UsccFault, position: int, expected: str, got: str) -> None:
+        self.fault = fault
+        self.position = position
+        self.expected = expected
+        self.got = got
+        where = f"position {position}: " if position else ""
+        super().__init__(f"{fault.value}: {where}expected {expected}, got {got}")
 
 
 class SubjectClass(Enum):
@@ -91,7 +92,8 @@ def parse_uscc(text: str) -> Uscc:
 
 def fold(text: str) -> str:
     """Trims, upper-cases and folds from full width; checks nothing."""
-    return unicodedata.normalize("NFKC", text).strip().upper()
+    # Neither NFKC nor str.upper: both turn characters that are no letter or digit of the code into some.
+    return text.translate(_FULL_WIDTH).strip().translate(_UPPER_CASE)
 
 
 def check_character(first17: str) -> str:

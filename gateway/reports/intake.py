@@ -14,10 +14,11 @@ from typing import Final
 
 from contract.catalogue import Catalogue, CatalogueSet
 from contract.days import MAX_WINDOW_YEARS, DayRange, china_day, parse_day, years_after
+from contract.eligibility import require_subject_code
 from contract.errors import ErrorCode, HurenError
 from contract.province import Province
 from contract.registry import Registry, RegistryEntry, code_identifiers
-from contract.uscc import SubjectClass, Uscc, UsccError, UsccFault, fold, home_hint, parse_uscc, subject_class
+from contract.uscc import SubjectClass, Uscc, fold, home_hint, subject_class
 from gateway.domain.request import Caller, ReportRequest
 from gateway.federation.directory import Member
 from huren.common.v1 import common_pb2
@@ -48,7 +49,7 @@ class Intake:
             HurenError: The first thing that is wrong, by its code of the table.
             RegistryUnavailableError: The registry cannot be asked.
         """
-        uscc = _uscc(request.uscc)
+        uscc = require_subject_code(request.uscc)
         if request.basis not in {query_pb2.AUTHORISATION_BASIS_UNSPECIFIED, query_pb2.AUTHORISATION_BASIS_SELF}:
             raise HurenError(ErrorCode.BASIS_NOT_SERVED, field="basis")
         if caller.uscc != uscc:
@@ -134,28 +135,6 @@ _KIND_OF_CLASS: Final = {
     SubjectClass.INDIVIDUAL_BUSINESS: common_pb2.SUBJECT_KIND_INDIVIDUAL_BUSINESS,
     SubjectClass.FARMERS_COOPERATIVE: common_pb2.SUBJECT_KIND_FARMERS_COOPERATIVE,
 }
-
-
-def _uscc(text: str) -> Uscc:
-    try:
-        uscc = parse_uscc(text)
-    except UsccError as error:
-        raise HurenError(
-            ErrorCode.USCC_MALFORMED, field="uscc", problem_zh=_fault_zh(error), problem_en=str(error)
-        ) from error
-    if subject_class(uscc) is SubjectClass.NOT_ELIGIBLE:
-        raise HurenError(ErrorCode.SUBJECT_NOT_ELIGIBLE, field="uscc")
-    return uscc
-
-
-def _fault_zh(error: UsccError) -> str:
-    match error.fault:
-        case UsccFault.LENGTH:
-            return f"应为18位,实为{error.got}位"
-        case UsccFault.CHARACTER:
-            return f"第{error.position}位应为数字或除 I、O、Z、S、V 以外的大写字母,实为{error.got}"
-        case UsccFault.CHECK_CHARACTER:
-            return f"第18位校验码应为{error.expected},实为{error.got}"
 
 
 def _cells(request: wire.RequestReportRequest, catalogue: Catalogue) -> tuple[common_pb2.CellKey, ...]:
