@@ -17,7 +17,7 @@ from time import monotonic
 from typing import Final
 
 import structlog
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_delay, wait_exponential_jitter
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_before_delay, wait_exponential_jitter
 
 from contract.admission import AdmissionError, admit, open_answer
 from contract.catalogue import Catalogue
@@ -185,7 +185,8 @@ async def _patiently(send: Callable[[float], Awaitable[bytes]], tries: _Tries, g
     retrying = AsyncRetrying(
         retry=retry_if_exception(lambda error: isinstance(error, PeerError) and error.may_retry),
         wait=_pause,
-        stop=stop_after_delay(max(0.0, give_up_at - monotonic() - _FIRST_PAUSE_S)),
+        # Not into a pause that ends after the deadline: then the last failure says more than "too late".
+        stop=stop_before_delay(give_up_at - monotonic()),
         reraise=True,
     )
     async for attempt in retrying:
@@ -195,7 +196,7 @@ async def _patiently(send: Callable[[float], Awaitable[bytes]], tries: _Tries, g
     raise RuntimeError("tenacity ended without a result")
 
 
-_backoff = wait_exponential_jitter(initial=_FIRST_PAUSE_S, max=_LONGEST_PAUSE_S, jitter=_FIRST_PAUSE_S)
+_backoff = wait_exponential_jitter(multiplier=_FIRST_PAUSE_S, max=_LONGEST_PAUSE_S, jitter=_FIRST_PAUSE_S)
 
 
 def _pause(state: RetryCallState) -> float:

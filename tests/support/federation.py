@@ -37,6 +37,8 @@ from signing import (
     SuiteRule,
     TrustStore,
     Verifier,
+    encode_envelope,
+    pae,
 )
 
 NOW = datetime(2026, 11, 22, 2, 30, tzinfo=UTC)
@@ -355,6 +357,27 @@ class Federation:
             contact=common_pb2.Contact(unit="示例单位（演示）"),
         )
         return self.signer(question.province, ADAPTER).sign(REFUSAL, made).envelope
+
+    def sign_payload(
+        self,
+        payload_type: str,
+        payload: bytes,
+        *,
+        province: Province = Province.BEIJING,
+        role: envelope_pb2.MemberRole.ValueType = ADAPTER,
+    ) -> bytes:
+        """An envelope around any bytes: what a member could sign that keeps no rule."""
+        key = self.keys[province, role]
+        signature = envelope_pb2.Signature(sig=key.sign(pae(payload_type, payload)), keyid=key.key_id)
+        return encode_envelope(
+            envelope_pb2.Envelope(payload=payload, payload_type=payload_type, signatures=[signature])
+        )
+
+    def unchecked(self, question: Question, fragment: fragment_pb2.Fragment) -> Admitted:
+        """A fragment as if admitted: signed and verified, but held against no rule."""
+        envelope = self.signer(question.province, ADAPTER).sign(FRAGMENT, fragment).envelope
+        statement = self.verifier.verify(envelope, expect={FRAGMENT})
+        return Admitted(question.province, question, statement, fragment, self.coverage(question.province))
 
     def admit(self, question: Question, answer: bytes, *, at: datetime | None = None) -> Admitted:
         """Admits an answer that is a fragment."""
