@@ -1,0 +1,1 @@
+"""The programs that answer for one province's own data."""

@@ -1,0 +1,323 @@
+"""Asks Beijing's exchange database: three tables, one read-only transaction for each question.
+
+- Rows and watermarks come from the same state of the database: what arrives while we read belongs to the next question.
+- A table that cannot be read makes its cells silent; a state of supply that cannot be read makes all of them silent.
+- Columns that hold personal information are not named in any statement, so they never leave the province's database.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+from sqlalchemy import URL, Column, ColumnElement, MetaData, NullPool, Table, Text, event, func, make_url, or_, select
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from adapters.beijing.profile import DOMAINS, PROFILE
+from adapters.sdk.notation import NotationError, read_china_timestamp
+from adapters.sdk.source import RawRow, RawValue, Search, SourceAnswer, SourceError
+from contract.catalogue import PENALTY, SERIOUS_LIST, CellKey
+from huren.common.v1 import common_pb2
+from runtime.clock import Clock, system_clock
+from runtime.settings import Settings
+
+_KINDS: Final[Mapping[str, int]] = {"CF": PENALTY, "MD": SERIOUS_LIST}
+"""`T_GJ.SJLX`."""
+
+_ORGANISATION_CODES: Final = (common_pb2.IDENTIFIER_KIND_ORGANISATION_CODE,)
+_REGISTRATION_NUMBERS: Final = (common_pb2.IDENTIFIER_KIND_REGISTRATION_NUMBER,)
+_CODES: Final = (
+    common_pb2.IDENTIFIER_KIND_USCC,
+    common_pb2.IDENTIFIER_KIND_FORMER_USCC,
+    # Rows from before 2015 have the code of that time in the same column.
+    *_ORGANISATION_CODES,
+    *_REGISTRATION_NUMBERS,
+)
+_NAMES: Final = (common_pb2.IDENTIFIER_KIND_NAME, common_pb2.IDENTIFIER_KIND_FORMER_NAME)
+_SEARCHED: Final = frozenset((*_CODES, *_NAMES))
+
+_HALF_WIDTH: Final = str.maketrans("（）", "()")
+_FULL_WIDTH: Final = str.maketrans("()", "（）")
+
+
+def _table(name: str, columns: str) -> Table:
+    return Table(name, MetaData(), *(Column(column, Text) for column in columns.split()))
+
+
+_SUPPLY: Final = _table("T_GJ", "LYBM SJLX GJJZ")
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """A table that holds rows about subjects.
+
+    Attributes:
+        kind: The kind of record in it.
+        table: Its columns, without those that are never read.
+        bearers: Columns in which an identifier may stand, with the kinds that stand there.
+    """
+
+    kind: int
+    table: Table
+    bearers: Mapping[str, tuple[common_pb2.IdentifierKind.ValueType, ...]]
+
+    def bears_one_of(self, search: Search) -> ColumnElement[bool]:
+        """The condition: trimmed, because some rows have blanks around the code."""
+        return or_(
+            *(
+                func.trim(self.table.c[column]).in_(_spellings(values))
+                for column, kinds in self.bearers.items()
+                if (values := search.values(*kinds))
+            )
+        )
+
+
+def _spellings(values: Iterable[str]) -> list[str]:
+    """The values, each with both widths of its brackets: the database compares byte by byte."""
+    return sorted({value.translate(width) for value in values for width in ({}, _HALF_WIDTH, _FULL_WIDTH)})
+
+
+_FORMS: Final = (
+    _Form(
+        kind=PENALTY,
+        table=_table(
+            "T_XZCF",
+            "ID LYBM CF_XDR_MC CF_XDR_LB CF_XDR_SHXYM CF_XDR_GSZC CF_XDR_ZZJG CF_WSH CF_WFXW CF_SY CF_YJ CF_CFLB CF_NR "
+            "CF_NR_FK CF_NR_WFFF CF_NR_ZKDX CF_JDRQ CF_YXQ CF_GSJZQ CF_CFJG CF_CFJGDM CF_SJLY CF_SJLYDM CF_CXBS CF_LXZT "
+            "CF_LXRQ ZT GJSJ",
+        ),
+        bearers={
+            "CF_XDR_SHXYM": _CODES,
+            "CF_XDR_ZZJG": _ORGANISATION_CODES,
+            "CF_XDR_GSZC": _REGISTRATION_NUMBERS,
+            "CF_XDR_MC": _NAMES,
+        },
+    ),
+    _Form(
+        kind=SERIOUS_LIST,
+        table=_table(
+            "T_YZSX",
+            "ID LYBM MDBM QYMC SHXYDM ZZJGDM LRWSH LRSY LRRQ LRJG LRJGDM NQYCRQ YCRQ SJLY ZT GJSJ",
+        ),
+        bearers={"SHXYDM": _CODES, "ZZJGDM": _ORGANISATION_CODES, "QYMC": _NAMES},
+    ),
+)
+
+
+class SourceSettings(Settings):
+    """How the exchange database is reached.
+
+    Attributes:
+        database_url: SQLAlchemy URL with an asynchronous driver, for example `postgresql+asyncpg://reader@host/gxpt` or
+            `sqlite+aiosqlite:////srv/gxpt.sqlite`; without a password. Options of the driver may follow as query.
+        password_file: File with the read-only account's password. None: the engine asks for none.
+    """
+
+    database_url: str
+    password_file: Path | None = None
+
+
+async def open_source(settings: SourceSettings, *, now: Clock = system_clock) -> BeijingSource:
+    """Prepares the source. The database is first reached by the first question.
+
+    Raises:
+        SourceError: The URL is none, its driver is not installed, or the password file cannot be read.
+    """
+    try:
+        url = make_url(settings.database_url)
+        if settings.password_file is not None:
+            url = url.set(password=settings.password_file.read_text(encoding="utf-8").strip())
+        return BeijingSource(_open_engine(url), now=now)
+    except (ArgumentError, SQLAlchemyError, ImportError, OSError, UnicodeDecodeError) as error:
+        raise SourceError(f"database_url, password_file: {type(error).__name__}") from error
+
+
+class BeijingSource:
+    """The exchange database as a source."""
+
+    def __init__(self, engine: AsyncEngine, *, now: Clock) -> None:
+        self._engine = engine
+        self._now = now
+
+    async def search(self, search: Search) -> SourceAnswer:
+        """Finds the rows that bear one of the identifiers.
+
+        Raises:
+            SourceError: The database, or the state of supply in it, cannot be read in time.
+        """
+        remaining_s = (search.until - self._now()).total_seconds()
+        if remaining_s <= 0:
+            raise SourceError("the question came when its answer was not awaited any more")
+        try:
+            async with asyncio.timeout(remaining_s), self._reading() as connection:
+                supply = await _supply(connection)
+                findings = [await _find(connection, form, search) for form in _FORMS]
+        except TimeoutError as error:
+            raise SourceError("the exchange database did not answer in time") from error
+        return _answer(search, supply, findings)
+
+    async def watermarks(self) -> Mapping[CellKey, datetime]:
+        """The watermark of every cell that has a readable row in `T_GJ`.
+
+        Raises:
+            SourceError: The database, or the state of supply in it, cannot be read.
+        """
+        async with self._reading() as connection:
+            return (await _supply(connection)).watermarks
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        await self._engine.dispose()
+
+    @asynccontextmanager
+    async def _reading(self) -> AsyncGenerator[AsyncConnection]:
+        try:
+            async with self._engine.connect() as connection, connection.begin():
+                yield connection
+        except (SQLAlchemyError, OSError) as error:  # asyncpg lets a refused socket through as it is
+            raise SourceError(f"the exchange database cannot be read: {_reason(error)}") from error
+
+
+# --- The three tables ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Supply:
+    """What `T_GJ` says."""
+
+    watermarks: Mapping[CellKey, datetime]
+    unreadable: Mapping[CellKey, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Finding:
+    """What one table gave.
+
+    Attributes:
+        rows: The rows that can be handed over.
+        silent: Domains about which the table says nothing that can be used, with the reason; None: all domains.
+    """
+
+    kind: int
+    rows: tuple[RawRow, ...] = ()
+    silent: Mapping[str | None, str] | None = None
+
+    def silence(self, domain: str) -> str | None:
+        """Why the table does not answer for a domain, if it does not."""
+        silent = self.silent or {}
+        return silent.get(None) or silent.get(domain)
+
+
+async def _supply(connection: AsyncConnection) -> _Supply:
+    watermarks: dict[CellKey, datetime] = {}
+    unreadable: dict[CellKey, str] = {}
+    for code, supplied, up_to in await connection.execute(select(_SUPPLY)):
+        domain, kind = DOMAINS.get(code), _KINDS.get(supplied)
+        if domain is None or kind is None or (domain, kind) not in PROFILE.departments:
+            continue  # outside the catalogue: nobody can ask for it
+        try:
+            watermarks[domain, kind] = read_china_timestamp(up_to)
+        except NotationError as error:
+            unreadable[domain, kind] = f"T_GJ {code} {supplied}, GJJZ: {error}"
+    return _Supply(watermarks, unreadable)
+
+
+async def _find(connection: AsyncConnection, form: _Form, search: Search) -> _Finding:
+    try:
+        # A savepoint, because PostgreSQL refuses everything after an error until it is rolled back to one.
+        async with connection.begin_nested():
+            result = await connection.execute(select(form.table).where(form.bears_one_of(search)))
+            found = [dict(row) for row in result.mappings()]
+    except SQLAlchemyError as error:
+        return _Finding(form.kind, silent={None: f"{form.table.name} cannot be read: {_reason(error)}"})
+    rows: list[RawRow] = []
+    silent: dict[str | None, str] = {}
+    for values in found:
+        try:
+            rows.append(_raw_row(form, values))
+        except NotationError as error:
+            code = values["LYBM"]
+            # A row outside the catalogue, or of no domain that we know, may be anybody's: nothing of the table is certain then.
+            silent[DOMAINS.get(code) if isinstance(code, str) else None] = f"{form.table.name}: {error}"
+    return _Finding(form.kind, tuple(rows), silent)
+
+
+def _raw_row(form: _Form, values: Mapping[str, object]) -> RawRow:
+    raw = {column: _raw_value(column, value) for column, value in values.items()}
+    key = raw["ID"]
+    if not isinstance(key, str) or not key:
+        raise NotationError("ID: expected a text, got none")
+    return RawRow(
+        form=form.table.name,
+        key=key,
+        values=raw,
+        received_at=read_china_timestamp(raw["GJSJ"]),
+    )
+
+
+def _raw_value(column: str, value: object) -> RawValue:
+    if value is None or isinstance(value, str | int | Decimal):
+        return value
+    raise NotationError(f"{column}: expected text, got {type(value).__name__}")
+
+
+def _answer(search: Search, supply: _Supply, findings: Iterable[_Finding]) -> SourceAnswer:
+    by_kind = {finding.kind: finding for finding in findings}
+    watermarks: dict[CellKey, datetime] = {}
+    silent: dict[CellKey, str] = {}
+    for cell in search.cells:
+        domain, kind = cell
+        reason = by_kind[kind].silence(domain) if kind in by_kind else "no table holds this kind of record"
+        if reason is not None:
+            silent[cell] = reason
+        elif cell in supply.watermarks:
+            watermarks[cell] = supply.watermarks[cell]
+        else:
+            silent[cell] = supply.unreadable.get(cell, "T_GJ has no row for it: never supplied")
+    rows = tuple(row for finding in by_kind.values() for row in finding.rows)
+    return SourceAnswer(rows=rows, watermarks=watermarks, silent=silent, searched=_SEARCHED)
+
+
+# --- The engine -----------------------------------------------------------------------------------------------------------
+
+
+def _open_engine(url: URL) -> AsyncEngine:
+    if url.get_backend_name() != "sqlite":
+        return create_async_engine(
+            url,
+            isolation_level="REPEATABLE READ",
+            execution_options={"postgresql_readonly": True},
+            pool_pre_ping=True,
+            hide_parameters=True,
+        )
+    # A connection for each question: the file may be replaced under us, and a missing one must not be created by looking.
+    engine = create_async_engine(_read_only(url), poolclass=NullPool, hide_parameters=True)
+    event.listen(engine.sync_engine, "connect", _leave_transactions_to_us)
+    event.listen(engine.sync_engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+    return engine
+
+
+def _read_only(url: URL) -> URL:
+    return url.set(database=f"file:{quote(url.database or '')}").update_query_dict({"mode": "ro", "uri": "true"})
+
+
+def _leave_transactions_to_us(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    # The driver begins no transaction for a SELECT, so that two statements would see two states.
+    connection.isolation_level = None
+
+
+def _reason(error: Exception) -> str:
+    """What kind of error, without statement, parameters or the driver's words: those may hold identifiers."""
+    original = getattr(error, "orig", None) or error
+    code = getattr(original, "sqlite_errorname", None) or getattr(original, "sqlstate", None)
+    return f"{type(original).__name__} {code}" if code else type(original).__name__

@@ -1,0 +1,253 @@
+"""Answers for Hebei out of what was dropped into the folder.
+
+The folder is looked at before each answer and every few seconds in between. An answer never waits long for it: what is being taken
+in while we answer belongs to the next question, and the watermark, which is of the same state of the store, says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Final
+
+import structlog
+from pydantic import Field
+from sqlalchemy.exc import SQLAlchemyError
+
+from adapters.hebei.drop import (
+    FORMS,
+    ChangingError,
+    Drop,
+    Limits,
+    Receipt,
+    RefusedError,
+    Stamp,
+    checked_name,
+    list_drops,
+)
+from adapters.hebei.profile import DEPARTMENTS, PROFILE
+from adapters.hebei.store import METADATA, SEARCHED, StoredRow, Supply, find, is_judged, refuse, supply, take_in
+from adapters.sdk.notation import NotationError, read_china_timestamp
+from adapters.sdk.source import RawRow, Search, SourceAnswer, SourceError
+from contract.catalogue import CellKey
+from runtime.clock import Clock, system_clock
+from runtime.database import Database, open_database
+from runtime.errors import StoreUnavailableError
+from runtime.settings import Settings
+
+_PATIENCE: Final = timedelta(seconds=2)
+"""How long an answer waits for the folder to be read."""
+
+_FORM_OF_KIND: Final = {form.kind: form.name for form in FORMS}
+_DEPARTMENT_OF_DOMAIN: Final = {domain: code for code, domain in DEPARTMENTS.items() if domain is not None}
+
+_log: Final = structlog.get_logger(__name__)
+
+
+class SourceSettings(Settings):
+    """Where files are dropped, and where their content is kept.
+
+    Attributes:
+        drop_folder: The folder.
+        store_url: `sqlite:////absolute/path.db` or `postgresql://user@host/name`. None: a SQLite file beside the folder.
+        look_every_s: Seconds between two looks at the folder.
+        max_file_bytes: A larger data file is refused.
+        max_unpacked_bytes: An XLSX file that unpacks to more is refused; it is held in memory.
+    """
+
+    drop_folder: Path
+    store_url: str | None = None
+    look_every_s: Annotated[int, Field(ge=1)] = 5
+    max_file_bytes: Annotated[int, Field(ge=1)] = Limits().file_bytes
+    max_unpacked_bytes: Annotated[int, Field(ge=1)] = Limits().unpacked_bytes
+
+
+async def open_source(settings: SourceSettings, *, now: Clock = system_clock) -> HebeiSource:
+    """Opens the store and begins to watch the folder.
+
+    Raises:
+        SourceError: The store cannot be opened.
+    """
+    folder = settings.drop_folder.absolute()
+    try:
+        database = open_database(settings.store_url or f"sqlite:///{folder.with_name(f'{folder.name}.sqlite')}")
+        await database.create_tables(METADATA)
+    except (ValueError, StoreUnavailableError, SQLAlchemyError) as error:
+        raise SourceError(f"store_url: the store cannot be opened: {type(error).__name__}") from error
+    source = HebeiSource(
+        folder,
+        database,
+        limits=Limits(settings.max_file_bytes, settings.max_unpacked_bytes),
+        now=now,
+    )
+    source.watch(every=timedelta(seconds=settings.look_every_s))
+    return source
+
+
+class HebeiSource:
+    """The drop folder as a source."""
+
+    def __init__(
+        self, folder: Path, database: Database, *, limits: Limits, now: Clock, patience: timedelta = _PATIENCE
+    ) -> None:
+        self._folder = folder
+        self._database = database
+        self._limits = limits
+        self._now = now
+        self._patience = patience
+        self._judged: dict[str, tuple[Stamp, Stamp]] = {}
+        self._look: asyncio.Task[None] | None = None
+        self._looks = 0
+        self._watcher: asyncio.Task[None] | None = None
+
+    def watch(self, *, every: timedelta) -> None:
+        """Begins to look at the folder from time to time, until `close`."""
+        self._watcher = asyncio.create_task(self._keep_looking(every))
+
+    async def search(self, search: Search) -> SourceAnswer:
+        """Finds the rows that bear one of the identifiers.
+
+        Raises:
+            SourceError: The folder or the store cannot be read in time.
+        """
+        remaining_s = (search.until - self._now()).total_seconds()
+        if remaining_s <= 0:
+            raise SourceError("the question came when its answer was not awaited any more")
+        try:
+            async with asyncio.timeout(remaining_s):
+                await self._catch_up()
+                async with self._database.read() as connection:
+                    state = await supply(connection)
+                    rows = await find(connection, search.identifiers)
+        except TimeoutError as error:
+            raise SourceError("the store did not answer in time") from error
+        except (StoreUnavailableError, SQLAlchemyError) as error:
+            raise _store_error(error) from error
+        return _answer(search, state, rows)
+
+    async def watermarks(self) -> Mapping[CellKey, datetime]:
+        """The watermark of every cell that was supplied and is not silent.
+
+        Raises:
+            SourceError: The folder or the store cannot be read.
+        """
+        try:
+            await self._catch_up()
+            async with self._database.read() as connection:
+                state = await supply(connection)
+        except (StoreUnavailableError, SQLAlchemyError) as error:
+            raise _store_error(error) from error
+        return {
+            cell: state.up_to[place]
+            for cell in PROFILE.departments
+            if (place := _place(cell)) in state.up_to and place not in state.silent
+        }
+
+    async def close(self) -> None:
+        """Stops looking at the folder and closes the store."""
+        for task in (self._watcher, self._look):
+            if task is not None:
+                task.cancel()
+                with suppress(asyncio.CancelledError, OSError, StoreUnavailableError, SQLAlchemyError):
+                    await task
+        await self._database.dispose()
+
+    # --- The folder -----------------------------------------------------------------------------------------------------
+
+    async def _keep_looking(self, every: timedelta) -> None:
+        while True:
+            try:
+                await self._catch_up()
+            except (SourceError, StoreUnavailableError, SQLAlchemyError) as error:
+                _log.warning("drop folder not read", reason=str(error))
+            await asyncio.sleep(every.total_seconds())
+
+    async def _catch_up(self) -> None:
+        """Takes in what lies in the folder at this moment, but waits for no look longer than patience allows.
+
+        Raises:
+            SourceError: The folder cannot be read.
+            StoreUnavailableError: The store cannot do it now.
+        """
+        looks_before = self._looks
+        while True:
+            if self._look is None or self._look.done():
+                self._look = asyncio.create_task(self._look_once())
+                self._looks += 1
+            look, number = self._look, self._looks
+            # `wait` leaves the task alone when the time is over, or when whoever asks gives up.
+            done, _ = await asyncio.wait({look}, timeout=self._patience.total_seconds())
+            if not done:
+                return
+            try:
+                look.result()
+            except OSError as error:
+                raise SourceError(f"the drop folder cannot be read: {type(error).__name__}") from error
+            if number > looks_before:
+                return
+            # That look was under way before we asked and may have passed by what arrived since: another one follows it.
+
+    async def _look_once(self) -> None:
+        drops = await asyncio.to_thread(list_drops, self._folder)
+        self._judged = {file: stamps for file, stamps in self._judged.items() if file in drops}
+        for file, stamps in drops.items():
+            if self._judged.get(file) == stamps:
+                continue
+            try:
+                await self._judge(file)
+            except (OSError, ChangingError) as error:
+                # As if it had not arrived yet: its department's watermark stays where it is.
+                _log.warning("drop not read", file=file, reason=type(error).__name__)
+            else:
+                self._judged[file] = stamps
+
+    async def _judge(self, file: str) -> None:
+        with await asyncio.to_thread(Drop.open, self._folder, file, self._limits) as drop:
+            if await is_judged(self._database, drop):
+                return
+            receipt = None
+            try:
+                receipt = Receipt.parse(drop.receipt)
+                await take_in(self._database, drop, checked_name(file), receipt, at=self._now())
+                _log.info("drop taken in", file=file, rows=receipt.rows)
+            except RefusedError as error:
+                await refuse(self._database, drop, receipt, reason=str(error), at=self._now())
+                _log.warning("drop refused", file=file, reason=str(error))
+
+
+def _place(cell: CellKey) -> tuple[str, str]:
+    """Which form and department supply a cell."""
+    domain, kind = cell
+    return (_FORM_OF_KIND.get(kind, ""), _DEPARTMENT_OF_DOMAIN.get(domain, ""))
+
+
+def _answer(search: Search, state: Supply, found: list[StoredRow]) -> SourceAnswer:
+    rows: list[RawRow] = []
+    unreadable: dict[tuple[str, str | None], str] = {}
+    for row in found:
+        try:
+            rows.append(RawRow(row.form, row.key, row.values, read_china_timestamp(row.values["数据更新时间戳"])))
+        except NotationError as error:
+            code = row.values["部门代码"].strip()
+            # A row outside the catalogue, or of no department that we know, may be anybody's.
+            known = DEPARTMENTS.get(code) is not None
+            unreadable[row.form, code if known else None] = f"{row.form} {row.key}, 数据更新时间戳: {error}"
+    watermarks: dict[CellKey, datetime] = {}
+    silent: dict[CellKey, str] = {}
+    for cell in search.cells:
+        place = _place(cell)
+        reason = state.silent.get(place) or unreadable.get(place) or unreadable.get((place[0], None))
+        if reason is not None:
+            silent[cell] = reason
+        elif place in state.up_to:
+            watermarks[cell] = state.up_to[place]
+        else:
+            silent[cell] = "never supplied"
+    return SourceAnswer(rows=tuple(rows), watermarks=watermarks, silent=silent, searched=SEARCHED)
+
+
+def _store_error(error: Exception) -> SourceError:
+    return SourceError(f"the store cannot be read: {type(error).__name__}")

@@ -1,0 +1,445 @@
+"""北京's source, asked over its stand-in."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncGenerator
+from contextlib import closing
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from adapters.beijing.profile import PROFILE
+from adapters.beijing.source import BeijingSource, SourceSettings, open_source
+from adapters.sdk.profile_check import check_profile, columns_read
+from adapters.sdk.source import SourceError
+from contract.catalogue import PENALTY, SERIOUS_LIST
+from contract.province import Province
+from huren.common.v1 import common_pb2
+from sandbox.platforms.beijing import advance_beijing, load_beijing
+from sandbox.world import Enterprise, ListFact, PenaltyFact, World, generate
+from tests.adapters.beijing.worlds import (
+    AS_OF,
+    BLAMELESS,
+    CATALOGUE,
+    CELLS,
+    FINED,
+    LISTED,
+    NOW,
+    TODAY,
+    WINDOW,
+    connections_ended,
+    expected,
+    mapped,
+    penalty,
+    search_by,
+    search_for,
+    world_of,
+)
+
+BEIJING = Province.BEIJING
+PENALTY_CELLS = {cell for cell in CELLS if cell[1] == PENALTY}
+LIST_CELLS = {cell for cell in CELLS if cell[1] == SERIOUS_LIST}
+NAME = common_pb2.IDENTIFIER_KIND_NAME
+USCC = common_pb2.IDENTIFIER_KIND_USCC
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "gxpt 1.sqlite"
+
+
+@pytest_asyncio.fixture
+async def source(file: Path) -> AsyncGenerator[BeijingSource]:
+    settings = SourceSettings(database_url=f"sqlite+aiosqlite:///{file}?timeout=0")
+    opened = await open_source(settings, now=lambda: NOW)
+    yield opened
+    await opened.close()
+    await connections_ended()
+
+
+async def load(file: Path, world: World) -> None:
+    await load_beijing(world, f"sqlite+aiosqlite:///{file}")
+
+
+def change(file: Path, statement: str, *values: str) -> None:
+    with closing(sqlite3.connect(file)) as database, database:
+        database.execute(statement, values)
+
+
+def set_in_second_row(file: Path, column: str, value: str) -> None:
+    change(file, f"UPDATE T_XZCF SET {column} = ? WHERE ID = 'P2'", value)  # noqa: S608 - the test's own words
+
+
+def write(file: Path, content: bytes) -> None:
+    file.write_bytes(content)
+
+
+def names_in(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]
+
+
+def remove(file: Path) -> None:
+    file.unlink()
+
+
+def cut_off(file: Path) -> None:
+    whole = file.read_bytes()
+    file.write_bytes(whole[: len(whole) // 3])
+
+
+def facts_by_key(world: World, subject: Enterprise) -> dict[str, PenaltyFact | ListFact]:
+    facts: list[PenaltyFact | ListFact] = [*world.penalties, *world.list_entries]
+    return {fact.key: fact for fact in facts if fact.subject == subject and fact.province is BEIJING}
+
+
+# --- What is found ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("serial", range(4))
+async def test_every_fact_of_a_subject_comes_back_as_its_record(source: BeijingSource, file: Path, serial: int) -> None:
+    world = world_of(BEIJING)
+    await load(file, world)
+    subject = world.enterprises[serial]
+
+    answer = await source.search(search_for(subject))
+
+    assert {row.key: mapped(row, PROFILE) for row in answer.rows} == {
+        key: expected(fact) for key, fact in facts_by_key(world, subject).items()
+    }
+
+
+async def test_a_generated_world_is_told_apart_subject_by_subject(source: BeijingSource, file: Path) -> None:
+    world = generate(seed=7, size=120, day=TODAY)
+    await load(file, world)
+
+    for subject in world.enterprises:
+        answer = await source.search(search_for(subject))
+        truth = world.facts_of(subject.uscc, BEIJING, WINDOW)
+        true_keys = {fact.key for facts in truth for fact in facts}
+        assert true_keys <= {row.key for row in answer.rows}
+        assert {row.key for row in answer.rows} <= facts_by_key(world, subject).keys()
+
+
+async def test_a_subject_without_records_has_no_rows_and_every_watermark(source: BeijingSource, file: Path) -> None:
+    await load(file, world_of(BEIJING))
+
+    answer = await source.search(search_for(BLAMELESS))
+
+    assert answer.rows == ()
+    assert answer.watermarks == dict.fromkeys(CELLS, AS_OF)
+    assert answer.silent == {}
+    assert await source.watermarks() == dict.fromkeys(CELLS, AS_OF)
+
+
+async def test_only_the_cells_asked_for_are_answered(source: BeijingSource, file: Path) -> None:
+    await load(file, world_of(BEIJING))
+    cell = ("taxation", PENALTY)
+
+    answer = await source.search(search_for(BLAMELESS, cells=frozenset({cell})))
+
+    assert answer.watermarks == {cell: AS_OF}
+
+
+async def test_all_amounts_are_text_in_wan_yuan_with_six_decimals(source: BeijingSource, file: Path) -> None:
+    await load(file, world_of(BEIJING))
+
+    rows = {row.key: row.values for row in (await source.search(search_for(FINED))).rows}
+
+    assert (rows["P3001"]["CF_NR_FK"], rows["P3001"]["CF_NR_WFFF"]) == ("0.000001", "")
+    assert (rows["P3002"]["CF_NR_FK"], rows["P3002"]["CF_NR_WFFF"]) == ("2.229650", "12345.678901")
+
+
+@pytest.mark.parametrize(
+    ("column", "stands", "asked"),
+    [
+        pytest.param("CF_XDR_SHXYM", f"  {BLAMELESS.uscc} ", (USCC, BLAMELESS.uscc), id="blanks-around-code"),
+        pytest.param(
+            "CF_XDR_SHXYM",
+            "11010500000X",
+            (common_pb2.IDENTIFIER_KIND_REGISTRATION_NUMBER, "11010500000X"),
+            id="old-number-in-code-column",
+        ),
+        pytest.param(
+            "CF_XDR_ZZJG", "12345678X", (common_pb2.IDENTIFIER_KIND_ORGANISATION_CODE, "12345678X"), id="organisation"
+        ),
+        pytest.param(
+            "CF_XDR_GSZC",
+            "110105000000009",
+            (common_pb2.IDENTIFIER_KIND_REGISTRATION_NUMBER, "110105000000009"),
+            id="registration-number",
+        ),
+        pytest.param(
+            "CF_XDR_SHXYM",
+            BLAMELESS.uscc,
+            (common_pb2.IDENTIFIER_KIND_FORMER_USCC, BLAMELESS.uscc),
+            id="former-code",
+        ),
+        pytest.param("CF_XDR_MC", " 示例 清白 有限公司 ", (NAME, "示例 清白 有限公司"), id="name-with-blanks"),
+        pytest.param("CF_XDR_MC", "示例(北京)公司", (NAME, "示例（北京）公司"), id="width-of-brackets"),
+        pytest.param(
+            "CF_XDR_MC", "示例旧名公司", (common_pb2.IDENTIFIER_KIND_FORMER_NAME, "示例旧名公司"), id="former-name"
+        ),
+    ],
+)
+async def test_a_row_is_found_by(
+    source: BeijingSource, file: Path, *, column: str, stands: str, asked: tuple[int, str]
+) -> None:
+    await load(file, world_of(BEIJING, [penalty(BEIJING, "P1"), penalty(BEIJING, "P2")]))
+    set_in_second_row(file, column, stands)
+
+    answer = await source.search(search_by(asked))
+
+    assert [(row.key, row.values[column]) for row in answer.rows] == [("P2", stands)]
+    assert asked[0] in answer.searched
+
+
+async def test_a_masked_code_is_found_by_the_name_beside_it(source: BeijingSource, file: Path) -> None:
+    await load(file, world_of(BEIJING, [penalty(BEIJING, "P1")]))
+    change(file, "UPDATE T_XZCF SET CF_XDR_SHXYM = '91110105MA********', CF_XDR_ZZJG = ''")
+
+    assert [row.key for row in (await source.search(search_for(FINED))).rows] == ["P1"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "%",
+        "_" * 12,
+        "示例%",
+        "' OR '1'='1",
+        "'); DROP TABLE T_XZCF; --",
+        "\\",
+        '" OR 1=1 --',
+        "%' ESCAPE '%",
+        ":param_1",
+    ],
+)
+async def test_nothing_is_found_by_the_name(source: BeijingSource, file: Path, name: str) -> None:
+    await load(file, world_of(BEIJING))
+
+    assert (await source.search(search_by((USCC, BLAMELESS.uscc), (NAME, name)))).rows == ()
+    assert (await source.search(search_for(FINED))).rows != ()
+
+
+async def test_personal_columns_are_not_read(source: BeijingSource, file: Path) -> None:
+    await load(file, world_of(BEIJING, [penalty(BEIJING, "P1")]))
+    change(file, "UPDATE T_XZCF SET CF_FRDB = '某人', CF_FR_ZJHM = '110105199001011234', BZ = '某人'")
+
+    (row,) = (await source.search(search_for(FINED))).rows
+
+    assert not any("某人" in str(value) or "1990" in str(value) for value in row.values.values())
+
+
+# --- What the platform does not say ---------------------------------------------------------------------------------------
+
+
+async def test_a_domain_without_a_row_in_t_gj_is_silent(source: BeijingSource, file: Path) -> None:
+    await load(file, world_of(BEIJING))
+    change(file, "DELETE FROM T_GJ WHERE LYBM = 'SW' AND SJLX = 'CF'")
+
+    answer = await source.search(search_for(BLAMELESS))
+
+    assert set(answer.silent) == {("taxation", PENALTY)}
+    assert set(answer.watermarks) == CELLS - {("taxation", PENALTY)}
+    assert set(await source.watermarks()) == CELLS - {("taxation", PENALTY)}
+
+
+@pytest.mark.parametrize("instant", ["", "2026-11-21", "yesterday", "2026-02-30 20:00:00"])
+async def test_a_domain_whose_state_of_supply_is_unreadable_is_silent(
+    source: BeijingSource, file: Path, instant: str
+) -> None:
+    await load(file, world_of(BEIJING))
+    change(file, "UPDATE T_GJ SET GJJZ = ? WHERE LYBM = 'FYZX'", instant)
+
+    assert set((await source.search(search_for(BLAMELESS))).silent) == {("court_enforcement", SERIOUS_LIST)}
+
+
+async def test_supply_of_what_the_catalogue_lacks_says_nothing(source: BeijingSource, file: Path) -> None:
+    await load(file, world_of(BEIJING))
+    change(file, "INSERT INTO T_GJ VALUES ('QT', 'CF', '2026-11-21 20:00:00'), ('GJJ', 'MD', 'x'), ('SW', 'XX', 'x')")
+
+    assert set(await source.watermarks()) == CELLS
+
+
+@pytest.mark.parametrize(
+    ("table", "silent"),
+    [pytest.param("T_XZCF", PENALTY_CELLS, id="T_XZCF"), pytest.param("T_YZSX", LIST_CELLS, id="T_YZSX")],
+)
+async def test_a_missing_table_makes_its_cells_silent_and_no_others(
+    source: BeijingSource, file: Path, table: str, silent: set[tuple[str, int]]
+) -> None:
+    await load(file, world_of(BEIJING))
+    change(file, f"DROP TABLE {table}")
+
+    answer = await source.search(search_for(LISTED))
+
+    assert set(answer.silent) == silent
+    assert set(answer.watermarks) == CELLS - silent
+
+
+async def test_a_missing_column_makes_its_cells_silent(source: BeijingSource, file: Path) -> None:
+    await load(file, world_of(BEIJING))
+    change(file, "ALTER TABLE T_XZCF DROP COLUMN CF_CXBS")
+
+    assert set((await source.search(search_for(FINED))).silent) == PENALTY_CELLS
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        pytest.param("GJSJ", "2024-03-08", id="time-without-hour"),
+        pytest.param("GJSJ", "", id="no-time"),
+        pytest.param("ID", "", id="no-key"),
+    ],
+)
+async def test_a_row_that_cannot_be_handed_over_silences_its_domain_only(
+    source: BeijingSource, file: Path, column: str, value: str
+) -> None:
+    await load(file, world_of(BEIJING, [penalty(BEIJING, "P1"), penalty(BEIJING, "P2", domain="health")]))
+    set_in_second_row(file, column, value)
+
+    answer = await source.search(search_for(FINED))
+
+    assert [row.key for row in answer.rows] == ["P1"]
+    assert set(answer.silent) == {("health", PENALTY)}
+
+
+async def test_a_row_of_no_known_domain_that_cannot_be_handed_over_silences_its_kind(
+    source: BeijingSource, file: Path
+) -> None:
+    await load(file, world_of(BEIJING, [penalty(BEIJING, "P1")]))
+    change(file, "UPDATE T_XZCF SET GJSJ = '', LYBM = 'ZZZZ'")
+
+    assert set((await source.search(search_for(FINED))).silent) == PENALTY_CELLS
+
+
+async def test_a_number_with_a_fraction_is_not_handed_over(source: BeijingSource, file: Path) -> None:
+    await load(file, world_of(BEIJING, [penalty(BEIJING, "P1")]))
+    change(file, "ALTER TABLE T_XZCF DROP COLUMN CF_NR_FK")
+    change(file, "ALTER TABLE T_XZCF ADD COLUMN CF_NR_FK REAL DEFAULT 0.1")
+
+    answer = await source.search(search_for(FINED))
+
+    assert answer.rows == ()
+    assert set(answer.silent) == {("market_regulation", PENALTY)}
+
+
+# --- The database does not answer -------------------------------------------------------------------------------------------
+
+
+async def test_a_missing_file_is_an_error_and_is_not_created(source: BeijingSource, file: Path) -> None:
+    with pytest.raises(SourceError, match="cannot be read"):
+        await source.search(search_for(FINED))
+    with pytest.raises(SourceError, match="cannot be read"):
+        await source.watermarks()
+
+    assert names_in(file.parent) == []
+
+
+@pytest.mark.parametrize("content", [b"", b"SQLite format 3\0", b"garbage" * 1000], ids=["empty", "header", "garbage"])
+async def test_a_file_that_is_no_such_database_is_an_error(source: BeijingSource, file: Path, content: bytes) -> None:
+    write(file, content)
+
+    with pytest.raises(SourceError, match="cannot be read"):
+        await source.search(search_for(FINED))
+
+
+async def test_a_cut_off_file_never_reads_as_empty(source: BeijingSource, file: Path) -> None:
+    await load(file, world_of(BEIJING))
+    cut_off(file)
+
+    try:
+        answer = await source.search(search_for(FINED))
+    except SourceError:
+        return
+    assert set(answer.silent) >= PENALTY_CELLS or len(answer.rows) == len(facts_by_key(world_of(BEIJING), FINED))
+
+
+async def test_a_missing_t_gj_is_an_error(source: BeijingSource, file: Path) -> None:
+    await load(file, world_of(BEIJING))
+    change(file, "DROP TABLE T_GJ")
+
+    with pytest.raises(SourceError, match="cannot be read"):
+        await source.search(search_for(FINED))
+
+
+async def test_a_locked_database_is_an_error(source: BeijingSource, file: Path) -> None:
+    await load(file, world_of(BEIJING))
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(SourceError, match="SQLITE_BUSY"):
+            await source.search(search_for(FINED))
+
+    assert (await source.search(search_for(FINED))).rows
+
+
+async def test_nothing_is_asked_once_the_answer_is_not_awaited_any_more(source: BeijingSource, file: Path) -> None:
+    await load(file, world_of(BEIJING))
+
+    with pytest.raises(SourceError, match="not awaited"):
+        await source.search(replace(search_for(FINED), until=NOW - timedelta(seconds=1)))
+
+
+async def test_a_replaced_file_is_noticed(source: BeijingSource, file: Path) -> None:
+    await load(file, world_of(BEIJING))
+    assert (await source.search(search_for(FINED))).rows
+
+    remove(file)
+    await load(file, world_of(BEIJING, [penalty(BEIJING, "P9")]))
+
+    assert [row.key for row in (await source.search(search_for(FINED))).rows] == ["P9"]
+
+
+async def test_errors_name_neither_statement_nor_identifier(source: BeijingSource, file: Path) -> None:
+    await load(file, world_of(BEIJING))
+    change(file, "DROP TABLE T_XZCF")
+
+    reasons = (await source.search(search_for(FINED))).silent.values()
+
+    assert not any(FINED.uscc in reason or FINED.name in reason or "SELECT" in reason for reason in reasons)
+
+
+@pytest.mark.parametrize("url", ["", "not a url", "nosuchengine://host/name"])
+async def test_a_url_that_cannot_be_used_is_named(url: str) -> None:
+    with pytest.raises(SourceError, match="database_url"):
+        await open_source(SourceSettings(database_url=url))
+
+
+async def test_the_password_comes_from_its_file(tmp_path: Path) -> None:
+    password = tmp_path / "password"
+    password.write_text("demo\n")
+
+    opened = await open_source(SourceSettings(database_url="postgresql+asyncpg://r@h/n", password_file=password))
+
+    assert opened._engine.url.password == "demo"  # noqa: S105 - it is none
+    await opened.close()
+
+
+# --- The stand-in and the profile --------------------------------------------------------------------------------------------
+
+
+async def test_the_stand_in_advances_all_watermarks(source: BeijingSource, file: Path) -> None:
+    await load(file, world_of(BEIJING))
+
+    await advance_beijing(f"sqlite+aiosqlite:///{file}", NOW)
+
+    assert await source.watermarks() == dict.fromkeys(CELLS, NOW)
+
+
+def test_the_profile_holds_together_and_covers_every_cell() -> None:
+    check_profile(PROFILE, CATALOGUE)
+
+    assert all(department.complete_from is not None for department in PROFILE.departments.values())
+    assert all("（演示）" in department.unit for department in PROFILE.departments.values())
+
+
+def test_every_column_of_the_readme_is_read_or_ignored_by_name() -> None:
+    readme = (Path(__file__).parents[3] / "adapters/beijing/README.md").read_text("utf-8")
+
+    for form in PROFILE.forms.values():
+        missing = [column for column in columns_read(form) | form.ignored.keys() if f"`{column}`" not in readme]
+        assert missing == []
