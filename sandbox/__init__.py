@@ -1,0 +1,1 @@
+"""Stand-ins of the outside world that the demonstration runs on."""

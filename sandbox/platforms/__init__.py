@@ -1,0 +1,105 @@
+"""Stand-ins of the four provincial platforms, each loaded from the world's facts in its own form.
+
+They are written from the README of each adapter and share no code with it: what both got wrong in the same way would be seen by
+nobody. This module holds what the platforms that are a file or a folder have in common.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from itertools import islice
+from pathlib import Path
+from typing import Final, TypeVar
+
+from contract.days import parse_day
+from contract.money import Fen, MoneyUnit
+from huren.fragment.v1 import record_pb2
+from runtime.clock import system_clock
+from runtime.process import StopSignal, announce, run_process
+from sandbox.world import Enterprise, World, generate
+
+CATEGORY_WORDS: Final[Mapping[record_pb2.PenaltyCategory.ValueType, str]] = {
+    record_pb2.PENALTY_CATEGORY_WARNING: "警告",
+    record_pb2.PENALTY_CATEGORY_PUBLIC_CRITICISM: "通报批评",
+    record_pb2.PENALTY_CATEGORY_FINE: "罚款",
+    record_pb2.PENALTY_CATEGORY_CONFISCATE_GAINS: "没收违法所得",
+    record_pb2.PENALTY_CATEGORY_CONFISCATE_PROPERTY: "没收非法财物",
+    record_pb2.PENALTY_CATEGORY_SUSPEND_LICENCE: "暂扣许可证件",
+    record_pb2.PENALTY_CATEGORY_DOWNGRADE_QUALIFICATION: "降低资质等级",
+    record_pb2.PENALTY_CATEGORY_REVOKE_LICENCE: "吊销许可证件",
+    record_pb2.PENALTY_CATEGORY_RESTRICT_OPERATIONS: "限制开展生产经营活动",
+    record_pb2.PENALTY_CATEGORY_SUSPEND_BUSINESS: "责令停产停业",
+    record_pb2.PENALTY_CATEGORY_ORDER_CLOSURE: "责令关闭",
+    record_pb2.PENALTY_CATEGORY_RESTRICT_PRACTICE: "限制从业",
+    record_pb2.PENALTY_CATEGORY_DETENTION: "行政拘留",
+    record_pb2.PENALTY_CATEGORY_OTHER: "其他",
+}
+"""Words of 行政处罚法 (2021) art. 9."""
+
+_SUPPLY_EVERY: Final = timedelta(hours=1)
+
+Load = Callable[[World, Path], Awaitable[Mapping[str, str]]]
+"""Fills a platform in a folder with a world; returns what its adapter must know to reach it."""
+Advance = Callable[[Path, datetime], Awaitable[None]]
+"""Makes the platform say that everything up to an instant was supplied."""
+
+
+def wan_yuan(amount: Fen | None) -> str:
+    """An amount in 万元 with six decimals, as decimal(18,6) prints it; empty for none."""
+    return "" if amount is None else f"{Decimal(amount) / MoneyUnit.WAN_YUAN.value:.6f}"
+
+
+def name_on(subject: Enterprise, day: date) -> str:
+    """The name that a decision of that day bears."""
+    return next((name for name, last in sorted(subject.former_names, key=lambda n: n[1]) if day <= last), subject.name)
+
+
+_Item = TypeVar("_Item")
+
+
+def batches(items: Iterable[_Item], size: int) -> Iterator[list[_Item]]:
+    """The items in lists of at most `size`, the last one shorter."""
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch
+
+
+def run_supplier(argv: Sequence[str] | None, load: Load, advance: Advance) -> int:
+    """Runs a platform that is a file or a folder: loads it, says so, and goes on supplying nothing new every hour.
+
+    Returns:
+        The exit code, for `sys.exit`.
+    """
+    parser = argparse.ArgumentParser(description="Loads a stand-in platform and keeps its supply fresh.")
+    parser.add_argument("--dir", type=Path, required=True, help="folder of the platform; created if missing")
+    parser.add_argument("--seed", type=int, required=True, help="which world")
+    parser.add_argument("--size", type=int, required=True, help="how many enterprises it has")
+    parser.add_argument("--day", type=parse_day, required=True, help="the day on which it stands, YYYY-MM-DD")
+    parser.add_argument("--announce", type=Path, help="file to write once the platform is loaded")
+    arguments = parser.parse_args(argv)
+
+    folder: Path = arguments.dir.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+
+    async def supply(stop: StopSignal) -> None:
+        world = generate(seed=arguments.seed, size=arguments.size, day=arguments.day)
+        facts = await load(world, folder)
+        if arguments.announce is not None:
+            announce(arguments.announce, facts)
+        await keep_supplying(stop, folder, advance, every=_SUPPLY_EVERY)
+
+    return run_process(supply)
+
+
+async def keep_supplying(stop: StopSignal, folder: Path, advance: Advance, *, every: timedelta) -> None:
+    """Advances the platform's supply to the present again and again, until the process is to end."""
+    while not stop.is_set:
+        try:
+            async with asyncio.timeout(every.total_seconds()):
+                await stop.wait()
+        except TimeoutError:
+            await advance(folder, system_clock())

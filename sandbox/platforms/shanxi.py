@@ -1,0 +1,520 @@
+"""Stand-in of Shanxi's platform: a SOAP service that answers in chunks, as adapters/shanxi/README.md describes it.
+
+    python -m sandbox.platforms.shanxi --seed 1 --size 400 --day 2026-11-22 --announce run/shanxi.json
+
+- Its rows are the facts of a world, and always in the same order: by `Id`.
+- It has the platform's defects: every third chunk repeats a row, empty elements are left out of every second row, and document
+  numbers of rows received before 2023 are in traditional characters. What else goes wrong is `Faults`, for tests.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from datetime import date, datetime
+from pathlib import Path
+from typing import Final
+
+from aiohttp import web
+from lxml import etree
+
+from contract.days import CHINA
+from contract.money import Fen, format_yuan
+from contract.province import Province
+from contract.uscc import organisation_code
+from huren.fragment.v1 import record_pb2
+from runtime.clock import system_clock
+from runtime.errors import ListenError
+from runtime.process import StopSignal, announce, run_process
+from sandbox.platforms import name_on
+from sandbox.world import ListFact, PenaltyFact, World, generate
+
+APP_KEY: Final = "huren-14"
+CHUNK: Final = 20
+
+_REPEATS_EVERY: Final = 3
+"""Every chunk whose number, from 0, this divides begins with the row that the one before ended with."""
+
+_SERVICE: Final = "http://service.credit.shanxi.demo/"
+_SOAP: Final = "http://schemas.xmlsoap.org/soap/envelope/"
+
+# Code and name, and the domain, list or category that it stands for.
+_DEPARTMENTS: Final = {
+    "market_regulation": ("SX-SCJG", "市场监管"),
+    "taxation": ("SX-SWJ", "税务"),
+    "social_security": ("SX-RSJ", "人力资源和社会保障"),
+    "housing_fund": ("SX-GJJ", "住房公积金"),
+    "emergency_management": ("SX-YJJ", "应急管理"),
+    "public_finance": ("SX-CZJ", "财政"),
+    "statistics": ("SX-TJJ", "统计"),
+    "court_enforcement": ("SX-FY", "法院"),
+    "ecology_environment": ("SX-HBJ", "生态环境"),
+    "natural_resources": ("SX-ZRZY", "自然资源"),
+    "science_technology": ("SX-KJT", "科技"),
+    "public_security": ("SX-GAJ", "公安"),
+    "housing_construction": ("SX-ZJT", "住房和城乡建设"),
+    "transport": ("SX-JTT", "交通运输"),
+    "water_resources": ("SX-SLT", "水利"),
+    "health": ("SX-WJW", "卫生健康"),
+    "fire_rescue": ("SX-XF", "消防救援"),
+    "": ("SX-QT", "其他部门"),
+}
+_LISTS: Final = {
+    "serious_illegal_market": ("M1", "市场监督管理严重违法失信名单"),
+    "major_tax_violation": ("M2", "重大税收违法失信主体名单"),
+    "migrant_wage_arrears": ("M3", "拖欠农民工工资失信联合惩戒对象名单"),
+    "work_safety_dishonesty": ("M4", "安全生产严重失信主体名单"),
+    "procurement_dishonesty": ("M5", "政府采购严重违法失信行为记录名单"),
+    "statistics_dishonesty": ("M6", "统计严重失信企业名单"),
+    "judgment_defaulter": ("M7", "失信被执行人名单"),
+}
+_CATEGORIES: Final = {
+    record_pb2.PENALTY_CATEGORY_WARNING: ("A1", "警告"),
+    record_pb2.PENALTY_CATEGORY_PUBLIC_CRITICISM: ("A2", "通报批评"),
+    record_pb2.PENALTY_CATEGORY_FINE: ("B1", "罚款"),
+    record_pb2.PENALTY_CATEGORY_CONFISCATE_GAINS: ("B2", "没收违法所得"),
+    record_pb2.PENALTY_CATEGORY_CONFISCATE_PROPERTY: ("B3", "没收非法财物"),
+    record_pb2.PENALTY_CATEGORY_SUSPEND_LICENCE: ("C1", "暂扣许可证件"),
+    record_pb2.PENALTY_CATEGORY_DOWNGRADE_QUALIFICATION: ("C2", "降低资质等级"),
+    record_pb2.PENALTY_CATEGORY_REVOKE_LICENCE: ("C3", "吊销许可证件"),
+    record_pb2.PENALTY_CATEGORY_RESTRICT_OPERATIONS: ("D1", "限制开展生产经营活动"),
+    record_pb2.PENALTY_CATEGORY_SUSPEND_BUSINESS: ("D2", "责令停产停业"),
+    record_pb2.PENALTY_CATEGORY_ORDER_CLOSURE: ("D3", "责令关闭"),
+    record_pb2.PENALTY_CATEGORY_RESTRICT_PRACTICE: ("D4", "限制从业"),
+    record_pb2.PENALTY_CATEGORY_DETENTION: ("E1", "行政拘留"),
+    record_pb2.PENALTY_CATEGORY_OTHER: ("Z9", "其他"),
+}
+_TABLES: Final = {
+    "dept": tuple(_DEPARTMENTS.values()),
+    "category": tuple(_CATEGORIES.values()),
+    "list": tuple(_LISTS.values()),
+}
+_WITHOUT_PENALTIES: Final = "SX-FY"
+_WITH_LISTS: Final = ("SX-SCJG", "SX-SWJ", "SX-RSJ", "SX-YJJ", "SX-CZJ", "SX-TJJ", "SX-FY")
+
+_TRADITIONAL: Final = str.maketrans(
+    "环处应罚号决严临执晋监积税统财购资运长吕卫阳国简计设规划违",
+    "環處應罰號決嚴臨執晉監積稅統財購資運長呂衛陽國簡計設規劃違",
+)
+_FIRST_SIMPLIFIED: Final = datetime(2023, 1, 1, tzinfo=CHINA)
+
+_Row = Mapping[str, str]
+_Service = Callable[[bytes], Awaitable[web.StreamResponse]]
+Fault = Callable[[_Service, bytes], Awaitable[web.StreamResponse]]
+"""Answers a request in place of the service, which it may ask."""
+
+
+class Faults:
+    """What goes wrong next, by operation.
+
+    Attributes:
+        calls: Operations asked for so far.
+    """
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self._waiting: dict[str, deque[Fault]] = {}
+
+    def add(self, operation: str, *faults: Fault) -> None:
+        """Lets each of these happen once, in this order, to calls of an operation. Empty: to calls of any."""
+        self._waiting.setdefault(operation, deque()).extend(faults)
+
+    def take(self, operation: str) -> Fault | None:
+        """What happens to this call."""
+        self.calls.append(operation)
+        waiting = self._waiting.get(operation) or self._waiting.get("")
+        return waiting.popleft() if waiting else None
+
+
+def make_app(
+    world: World,
+    *,
+    faults: Faults | None = None,
+    watermark: Callable[[], datetime] | None = None,
+    chunk: int = CHUNK,
+) -> web.Application:
+    """The service as an application.
+
+    Args:
+        world: What it is loaded from.
+        faults: What goes wrong. None: nothing.
+        watermark: Up to when everything is supplied. None: the world's.
+        chunk: Rows of a chunk.
+    """
+    service = _CreditService(world, watermark or (lambda: world.as_of), chunk)
+    wrong = faults or Faults()
+
+    async def post(request: web.Request) -> web.StreamResponse:
+        body = await request.read()
+        fault = wrong.take(request.headers.get("SOAPAction", "").strip('"'))
+        return await (service.answer(body) if fault is None else fault(service.answer, body))
+
+    app = web.Application()
+    app.router.add_post("/services/CreditService", post)
+    return app
+
+
+def as_supplied(document_number: str, received_at: datetime) -> str:
+    """A document number as the platform holds it, by when it received the row."""
+    return document_number.translate(_TRADITIONAL) if received_at < _FIRST_SIMPLIFIED else document_number
+
+
+# --- The service ------------------------------------------------------------------------------------------------------
+
+
+class _CreditService:
+    def __init__(self, world: World, watermark: Callable[[], datetime], chunk: int) -> None:
+        penalties = [_penalty_row(fact) for fact in world.penalties if fact.province == Province.SHANXI]
+        entries = [_list_row(fact) for fact in world.list_entries if fact.province == Province.SHANXI]
+        self._rows = {"QueryPenalty": _by_value(penalties), "QuerySeriousList": _by_value(entries)}
+        self._watermark = watermark
+        self._chunk = chunk
+
+    async def answer(self, body: bytes) -> web.Response:
+        request = _request(body)
+        if request is None:
+            return _fault("expected one request in a SOAP envelope")
+        operation = etree.QName(request).localname
+        response = etree.Element(f"{{{_SERVICE}}}{operation}Response", nsmap={"ns1": _SERVICE})
+        result = _add(response, "Result")
+        if _field(request, "AppKey") != APP_KEY:
+            _add(result, "Code", "E101")
+            _add(result, "Message", "AppKey 未登记")
+            return _envelope(response)
+        _add(result, "Code", "0")
+        _add(result, "Message")
+        match operation:
+            case "QueryPenalty" | "QuerySeriousList":
+                self._query(operation, request, result)
+            case "GetCodeTable":
+                table = _TABLES.get(_field(request, "Table"), ())
+                _add_rows(result, [{"Code": code, "Name": name} for code, name in table])
+            case "GetDataTime":
+                _add_rows(result, list(self._data_times()))
+            case _:
+                return _fault(f"no operation {operation}")
+        return _envelope(response)
+
+    def _query(self, operation: str, request: etree._Element, result: etree._Element) -> None:
+        wanted = [("CreditCode", _field(request, "CreditCode")), ("OrgCode", _field(request, "OrgCode"))]
+        wanted += [("EntName", name.text or "") for name in request.iterfind(f"{{{_SERVICE}}}EntName")]
+        by_value = self._rows[operation]
+        found = {row["Id"]: row for value in wanted if value[1] for row in by_value.get(value, ())}
+        rows = [found[key] for key in sorted(found)]
+
+        number, start = (int(part) for part in (_field(request, "Cursor") or "0-0").split("-"))
+        repeats = start > 0 and number % _REPEATS_EVERY == 0 and self._chunk > 1
+        end = start + self._chunk - repeats
+        _add(result, "TotalCount", str(len(rows)))
+        _add(result, "NextCursor", f"{number + 1}-{end}" if end < len(rows) else "")
+        _add_rows(result, rows[start - repeats : end])
+
+    def _data_times(self) -> Iterator[_Row]:
+        at = _time(self._watermark())
+        for code, _ in _DEPARTMENTS.values():
+            if code != _WITHOUT_PENALTIES:
+                yield {"Dept": code, "Type": "CF", "DataTime": at}
+            if code in _WITH_LISTS:
+                yield {"Dept": code, "Type": "MD", "DataTime": at}
+
+
+def _by_value(rows: Sequence[_Row]) -> Mapping[tuple[str, str], Sequence[_Row]]:
+    found: dict[tuple[str, str], list[_Row]] = {}
+    for row in rows:
+        for column in ("CreditCode", "OrgCode", "EntName"):
+            found.setdefault((column, row[column]), []).append(row)
+    return found
+
+
+def _penalty_row(fact: PenaltyFact) -> _Row:
+    return {
+        "Id": fact.key,
+        "DeptCode": _DEPARTMENTS.get(fact.domain, _DEPARTMENTS[""])[0],
+        "EntName": name_on(fact.subject, fact.decided_on),
+        "CreditCode": fact.subject.uscc,
+        "OrgCode": organisation_code(fact.subject.uscc),
+        "RegNo": fact.subject.registration_number,
+        "DocNo": as_supplied(fact.document_number, fact.received_at),
+        "WfType": fact.violation_type,
+        "WfFact": fact.facts,
+        "Basis": fact.legal_basis,
+        "Category": "|".join(_CATEGORIES[category][0] for category in fact.categories),
+        "Content": fact.content,
+        "FineAmount": _amount(fact.fine),
+        "ConfiscateAmount": _amount(fact.confiscation),
+        "Licence": "",
+        "DecisionDate": _day(fact.decided_on),
+        "ValidTo": "99991231",
+        "PublicTo": _day(fact.publicity_until),
+        "OrgName": fact.authority,
+        "OrgNameCode": fact.authority_uscc,
+        "SourceUnit": fact.authority,
+        "Simple": "1" if fact.summary_procedure else "0",
+        "Perform": "1" if fact.performed_on else "",
+        "PerformDate": _day(fact.performed_on),
+        "State": "A",
+        "RecvTime": _time(fact.received_at),
+    }
+
+
+def _list_row(fact: ListFact) -> _Row:
+    return {
+        "Id": fact.key,
+        "DeptCode": _DEPARTMENTS[fact.domain][0],
+        "ListCode": _LISTS[fact.list_id][0],
+        "EntName": name_on(fact.subject, fact.listed_on),
+        "CreditCode": fact.subject.uscc,
+        "OrgCode": organisation_code(fact.subject.uscc),
+        "DocNo": as_supplied(fact.document_number, fact.received_at),
+        "Reason": fact.reason,
+        "InDate": _day(fact.listed_on),
+        "OrgName": fact.authority,
+        "OrgNameCode": fact.authority_uscc,
+        "PlanOutDate": _day(fact.planned_end_on),
+        "OutDate": _day(fact.removed_on),
+        "SourceUnit": fact.authority,
+        "State": "A",
+        "RecvTime": _time(fact.received_at),
+    }
+
+
+def _amount(fen: Fen | None) -> str:
+    return "" if fen is None else format_yuan(fen)
+
+
+def _day(day: date | None) -> str:
+    return "" if day is None else f"{day:%Y%m%d}"
+
+
+def _time(at: datetime) -> str:
+    return f"{at.astimezone(CHINA):%Y%m%d%H%M%S}"
+
+
+# --- XML --------------------------------------------------------------------------------------------------------------
+
+
+def _request(body: bytes) -> etree._Element | None:
+    """The request in an envelope."""
+    found = _tree(body).find(f"{{{_SOAP}}}Body/*") if body else None
+    return found if found is not None and etree.QName(found).namespace == _SERVICE else None
+
+
+def _tree(body: bytes) -> etree._Element:
+    return etree.fromstring(body, etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False))
+
+
+def _field(request: etree._Element, name: str) -> str:
+    return request.findtext(f"{{{_SERVICE}}}{name}") or ""
+
+
+def _add(parent: etree._Element, name: str, text: str = "") -> etree._Element:
+    child = etree.SubElement(parent, f"{{{_SERVICE}}}{name}")
+    child.text = text or None
+    return child
+
+
+def _add_rows(result: etree._Element, rows: Sequence[_Row]) -> None:
+    container = _add(result, "Rows")
+    for number, row in enumerate(rows):
+        element = _add(container, "Row")
+        for name, text in row.items():
+            if text or number % 2:
+                _add(element, name, text)
+
+
+def _envelope(content: etree._Element, *, status: int = 200) -> web.Response:
+    envelope = etree.Element(f"{{{_SOAP}}}Envelope", nsmap={"soapenv": _SOAP})
+    etree.SubElement(envelope, f"{{{_SOAP}}}Body").append(content)
+    return xml(etree.tostring(envelope, xml_declaration=True, encoding="UTF-8"), status=status)
+
+
+def _fault(message: str) -> web.Response:
+    fault = etree.Element(f"{{{_SOAP}}}Fault")
+    etree.SubElement(fault, "faultcode").text = "soapenv:Server"
+    etree.SubElement(fault, "faultstring").text = message
+    return _envelope(fault, status=500)
+
+
+def xml(body: bytes, *, status: int = 200) -> web.Response:
+    """An answer of these bytes."""
+    return web.Response(body=body, status=status, content_type="text/xml", charset="utf-8")
+
+
+# --- What can go wrong ------------------------------------------------------------------------------------------------
+
+
+async def soap_fault(_service: _Service, _body: bytes) -> web.StreamResponse:
+    """A fault, with status 500."""
+    return _fault("java.lang.NullPointerException")
+
+
+async def unavailable(_service: _Service, _body: bytes) -> web.StreamResponse:
+    """The proxy in front of the service has nobody to ask."""
+    return web.Response(status=503, text="Service Unavailable")
+
+
+async def hang(_service: _Service, _body: bytes) -> web.StreamResponse:
+    """No answer, until the caller goes away."""
+    await asyncio.Event().wait()
+    raise RuntimeError("nobody sets that event")
+
+
+def answer(body: bytes, *, status: int = 200) -> Fault:
+    """Any bytes."""
+
+    async def fault(_service: _Service, _body: bytes) -> web.StreamResponse:
+        return xml(body, status=status)
+
+    return fault
+
+
+def rewrite(change: Callable[[bytes], bytes]) -> Fault:
+    """The answer, its bytes changed."""
+
+    async def fault(service: _Service, body: bytes) -> web.StreamResponse:
+        answered = await service(body)
+        if not isinstance(answered, web.Response) or not isinstance(answered.body, bytes):
+            raise TypeError("expected an answer with a body")
+        return xml(change(answered.body), status=answered.status)
+
+    return fault
+
+
+def alter(change: Callable[[etree._Element], None]) -> Fault:
+    """The answer, its `Result` changed."""
+
+    def changed(body: bytes) -> bytes:
+        envelope = _tree(body)
+        result = envelope.find(f".//{{{_SERVICE}}}Result")
+        if result is not None:
+            change(result)
+        return etree.tostring(envelope, xml_declaration=True, encoding="UTF-8")
+
+    return rewrite(changed)
+
+
+@rewrite
+def doctype(body: bytes) -> bytes:
+    """A right answer below a DOCTYPE."""
+    return body.replace(b"?>", b"?>\n<!DOCTYPE html>", 1)
+
+
+@rewrite
+def truncate(body: bytes) -> bytes:
+    """Half of the answer, which says that it is whole."""
+    return body[: len(body) // 2]
+
+
+@alter
+def error_code(result: etree._Element) -> None:
+    """An error of the service's own."""
+    for child in list(result):
+        result.remove(child)
+    _add(result, "Code", "E500")
+    _add(result, "Message", "内部错误")
+
+
+@alter
+def lose_row(result: etree._Element) -> None:
+    """A chunk with a row too few."""
+    rows = result.find(f"{{{_SERVICE}}}Rows")
+    if rows is not None and len(rows):
+        rows.remove(rows[-1])
+
+
+@alter
+def lose_rows(result: etree._Element) -> None:
+    """A chunk without the element that holds the rows."""
+    rows = result.find(f"{{{_SERVICE}}}Rows")
+    if rows is not None:
+        result.remove(rows)
+
+
+@alter
+def shift_total(result: etree._Element) -> None:
+    """A row arrived while chunks were read: the total grew."""
+    total = result.find(f"{{{_SERVICE}}}TotalCount")
+    if total is not None:
+        total.text = str(int(total.text or "0") + 1)
+
+
+@alter
+def change_row(result: etree._Element) -> None:
+    """The first row was corrected while chunks were read."""
+    number = result.find(f".//{{{_SERVICE}}}DocNo")
+    if number is not None:
+        number.text = "更正〔2026〕1号"
+
+
+@alter
+def end_early(result: etree._Element) -> None:
+    """The last chunk, though there are more."""
+    cursor = result.find(f"{{{_SERVICE}}}NextCursor")
+    if cursor is not None:
+        cursor.text = None
+
+
+@alter
+def loop(result: etree._Element) -> None:
+    """The next chunk is one that was given."""
+    cursor = result.find(f"{{{_SERVICE}}}NextCursor")
+    if cursor is not None:
+        cursor.text = "1-1"
+
+
+def rename(code: str, name: str) -> Fault:
+    """A code table in which a code has another name."""
+
+    def change(result: etree._Element) -> None:
+        for row in result.iterfind(f".//{{{_SERVICE}}}Row"):
+            named = row.find(f"{{{_SERVICE}}}Name")
+            if row.findtext(f"{{{_SERVICE}}}Code") == code and named is not None:
+                named.text = name
+
+    return alter(change)
+
+
+# --- The program ------------------------------------------------------------------------------------------------------
+
+
+def main() -> int:
+    """Serves a generated world until SIGTERM."""
+    options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    options.add_argument("--host", default="127.0.0.1")
+    options.add_argument("--port", type=int, default=0)
+    options.add_argument("--seed", type=int, required=True)
+    options.add_argument("--size", type=int, required=True)
+    options.add_argument("--day", type=date.fromisoformat, required=True)
+    options.add_argument("--announce", type=Path, required=True)
+    given = options.parse_args()
+
+    async def serve(stop: StopSignal) -> None:
+        world = generate(seed=given.seed, size=given.size, day=given.day)
+        app = make_app(
+            world, watermark=lambda: max(world.as_of, system_clock().replace(minute=0, second=0, microsecond=0))
+        )
+        await _serve(app, given.host, given.port, given.announce, stop=stop)
+
+    return run_process(serve)
+
+
+async def _serve(app: web.Application, host: str, port: int, announced: Path, *, stop: StopSignal) -> None:
+    runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=1)
+    await runner.setup()
+    try:
+        try:
+            await web.TCPSite(runner, host, port).start()
+        except OSError as error:
+            raise ListenError(f"{host}:{port}") from error
+        bound = runner.addresses[0]
+        announce(announced, {"url": f"http://{bound[0]}:{bound[1]}", "app_key": APP_KEY})
+        await stop.wait()
+    finally:
+        await runner.cleanup()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

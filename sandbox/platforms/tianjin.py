@@ -1,0 +1,471 @@
+"""Stand-in of Tianjin's platform: an HTTP interface with tokens, pages and limits, as adapters/tianjin/README.md describes it.
+
+    python -m sandbox.platforms.tianjin --seed 1 --size 400 --day 2026-11-22 --announce run/tianjin.json
+
+- Its rows are the facts of a world, and always in the same order: by `id`.
+- It is honest, but busy: as a program it answers every seventh call with 429. What else goes wrong is `Faults`, for tests.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import secrets
+import sys
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from aiohttp import web
+
+from contract.days import start_of_day
+from contract.money import Fen
+from contract.province import Province
+from contract.uscc import organisation_code
+from huren.fragment.v1 import record_pb2
+from runtime.clock import Clock, system_clock
+from runtime.errors import ListenError
+from runtime.process import StopSignal, announce, run_process
+from sandbox.platforms import name_on
+from sandbox.world import ListFact, PenaltyFact, World, generate
+
+CLIENT_ID: Final = "huren-12"
+TOKEN_LIFE: Final = timedelta(minutes=10)
+BUSY_EVERY: Final = 7
+"""As a program, every call whose number this divides is answered with 429."""
+
+_MAX_PAGE: Final = 100
+
+_DEPARTMENTS: Final = {
+    "market_regulation": "0201",
+    "taxation": "0202",
+    "social_security": "0203",
+    "housing_fund": "0204",
+    "emergency_management": "0205",
+    "public_finance": "0206",
+    "statistics": "0207",
+    "court_enforcement": "0208",
+    "ecology_environment": "0209",
+    "natural_resources": "0210",
+    "science_technology": "0211",
+    "public_security": "0212",
+    "housing_construction": "0213",
+    "transport": "0214",
+    "water_resources": "0215",
+    "health": "0216",
+    "fire_rescue": "0217",
+}
+_OUTSIDE: Final = "0299"
+_LISTS: Final = {
+    "serious_illegal_market": "L01",
+    "major_tax_violation": "L02",
+    "migrant_wage_arrears": "L03",
+    "work_safety_dishonesty": "L04",
+    "procurement_dishonesty": "L05",
+    "statistics_dishonesty": "L06",
+    "judgment_defaulter": "L07",
+}
+_LIST_DEPARTMENTS: Final = ("0201", "0202", "0203", "0205", "0206", "0207", "0208")
+_OTHER: Final = "99"
+
+_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+_Row = Mapping[str, Any]
+Fault = Callable[[web.Request, _Handler], Awaitable[web.StreamResponse]]
+"""Answers a call in place of the platform, which it may ask."""
+
+
+@dataclass(slots=True)
+class Faults:
+    """What goes wrong next.
+
+    Attributes:
+        script: Faults in the order in which they happen, each with a part of the paths of the calls that it is for.
+        busy_every: Every call whose number this divides is answered with 429. 0: none.
+        calls: Paths of the calls so far.
+    """
+
+    script: list[tuple[str, Fault]] = field(default_factory=list)
+    busy_every: int = 0
+    calls: list[str] = field(default_factory=list)
+
+    def add(self, *faults: Fault, on: str = "/") -> None:
+        """Lets each of these happen once, to calls whose paths hold `on`."""
+        self.script += [(on, fault) for fault in faults]
+
+    def take(self, path: str) -> Fault | None:
+        """What happens to this call."""
+        self.calls.append(path)
+        if self.busy_every and len(self.calls) % self.busy_every == 0:
+            return busy()
+        for position, (where, fault) in enumerate(self.script):
+            if where in path:
+                del self.script[position]
+                return fault
+        return None
+
+
+def make_app(
+    world: World,
+    *,
+    secret: str,
+    faults: Faults | None = None,
+    now: Clock = system_clock,
+    watermark: Callable[[], datetime] | None = None,
+) -> web.Application:
+    """The platform as an application.
+
+    Args:
+        world: What it is loaded from.
+        secret: The secret of `CLIENT_ID`.
+        faults: What goes wrong. None: nothing.
+        now: By which tokens end.
+        watermark: Up to when everything is supplied. None: the world's.
+    """
+    platform = _Platform(world, secret, now, watermark or (lambda: world.as_of))
+    wrong = faults or Faults()
+
+    @web.middleware
+    async def with_faults(request: web.Request, handler: _Handler) -> web.StreamResponse:
+        fault = wrong.take(request.path)
+        return await (handler(request) if fault is None else fault(request, handler))
+
+    app = web.Application(middlewares=[with_faults])
+    app[_PLATFORM] = platform
+    app.router.add_post("/auth/token", platform.give_token)
+    app.router.add_post("/api/v1/penalties/query", platform.query_penalties)
+    app.router.add_post("/api/v1/serious-lists/query", platform.query_lists)
+    app.router.add_get("/api/v1/supply", platform.supply)
+    return app
+
+
+# --- The platform -----------------------------------------------------------------------------------------------------
+
+
+class _Platform:
+    def __init__(self, world: World, secret: str, now: Clock, watermark: Callable[[], datetime]) -> None:
+        self._secret = secret
+        self._now = now
+        self._watermark = watermark
+        self._penalties = _Table(_penalty_row(fact) for fact in world.penalties if fact.province == Province.TIANJIN)
+        self._lists = _Table(_list_row(fact) for fact in world.list_entries if fact.province == Province.TIANJIN)
+        self._tokens: dict[str, datetime] = {}
+        self._given = 0
+
+    def forget_tokens(self) -> None:
+        self._tokens.clear()
+
+    async def give_token(self, request: web.Request) -> web.Response:
+        body = await _body(request)
+        right = body.get("clientId") == CLIENT_ID and secrets.compare_digest(
+            str(body.get("clientSecret")).encode(), self._secret.encode()
+        )
+        if not right:
+            return web.json_response({"code": 401, "message": "clientId or clientSecret is wrong"}, status=401)
+        self._given += 1
+        token = f"{self._given:08d}"
+        self._tokens[token] = self._now() + TOKEN_LIFE
+        return web.json_response({"code": 0, "token": token, "expiresIn": int(TOKEN_LIFE.total_seconds())})
+
+    async def query_penalties(self, request: web.Request) -> web.Response:
+        return await self._query(request, self._penalties)
+
+    async def query_lists(self, request: web.Request) -> web.Response:
+        return await self._query(request, self._lists)
+
+    async def supply(self, request: web.Request) -> web.Response:
+        self._authorise(request)
+        up_to = _milliseconds(self._watermark())
+        supplied = [(code, "PEN") for code in (*_DEPARTMENTS.values(), _OUTSIDE) if code != "0208"]
+        supplied += [(code, "LIST") for code in _LIST_DEPARTMENTS]
+        rows = [{"deptCode": code, "dataType": kind, "suppliedUpTo": up_to} for code, kind in supplied]
+        return web.json_response({"code": 0, "rows": rows})
+
+    async def _query(self, request: web.Request, table: _Table) -> web.Response:
+        self._authorise(request)
+        body = await _body(request)
+        page, size, names = body.get("page"), body.get("size"), body.get("names")
+        if not (isinstance(page, int) and page >= 1 and isinstance(size, int) and 1 <= size <= _MAX_PAGE):
+            raise web.HTTPBadRequest(text="page or size is wrong")
+        if not isinstance(names, list):
+            raise web.HTTPBadRequest(text="names is no array")
+        found = table.find(str(body.get("creditCode")), str(body.get("orgCode")), names)
+        rows = found[(page - 1) * size : page * size]
+        return web.json_response({"code": 0, "total": len(found), "page": page, "size": size, "rows": rows})
+
+    def _authorise(self, request: web.Request) -> None:
+        token = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        if self._tokens.get(token, self._now()) <= self._now():
+            raise web.HTTPUnauthorized(text=json.dumps({"code": 401, "message": "token"}))
+
+
+_PLATFORM: Final = web.AppKey("platform", _Platform)
+
+
+class _Table:
+    """Rows by what is searched for."""
+
+    def __init__(self, rows: Iterable[_Row]) -> None:
+        self._rows = {row["id"]: row for row in sorted(rows, key=lambda row: str(row["id"]))}
+        self._by_value: dict[tuple[str, str], list[str]] = {}
+        for key, row in self._rows.items():
+            for column in ("creditCode", "orgCode", "entName"):
+                self._by_value.setdefault((column, row[column]), []).append(key)
+
+    def find(self, credit_code: str, organisation: str, names: list[Any]) -> list[_Row]:
+        wanted = [("creditCode", credit_code), ("orgCode", organisation), *(("entName", name) for name in names)]
+        keys = {key for column, value in wanted if value for key in self._by_value.get((column, str(value)), ())}
+        return [self._rows[key] for key in sorted(keys)]
+
+
+def _penalty_row(fact: PenaltyFact) -> _Row:
+    return {
+        "id": fact.key,
+        "deptCode": _DEPARTMENTS.get(fact.domain, _OUTSIDE),
+        "entName": name_on(fact.subject, fact.decided_on),
+        "creditCode": fact.subject.uscc,
+        "orgCode": organisation_code(fact.subject.uscc),
+        "regNo": fact.subject.registration_number or None,
+        "penDecNo": fact.document_number,
+        "illegalType": fact.violation_type,
+        "illegalFact": fact.facts,
+        "penBasis": fact.legal_basis,
+        "penType": ",".join(_category(category) for category in fact.categories),
+        "penContent": fact.content,
+        "penAm": _amount(fact.fine),
+        "forfAm": _amount(fact.confiscation),
+        "licence": None,
+        "penDecDate": _day(fact.decided_on),
+        "validTo": None,
+        "publicTo": _day(fact.publicity_until),
+        "penOrg": fact.authority,
+        "penOrgCode": fact.authority_uscc,
+        "srcOrg": fact.authority,
+        "simple": fact.summary_procedure,
+        "performed": "Y" if fact.performed_on else None,
+        "performedDate": _day(fact.performed_on),
+        "status": "VALID",
+        "receivedTime": _milliseconds(fact.received_at),
+    }
+
+
+def _list_row(fact: ListFact) -> _Row:
+    return {
+        "id": fact.key,
+        "deptCode": _DEPARTMENTS[fact.domain],
+        "listCode": _LISTS[fact.list_id],
+        "entName": name_on(fact.subject, fact.listed_on),
+        "creditCode": fact.subject.uscc,
+        "orgCode": organisation_code(fact.subject.uscc),
+        "inDocNo": fact.document_number,
+        "inReason": fact.reason,
+        "inDate": _day(fact.listed_on),
+        "inOrg": fact.authority,
+        "inOrgCode": fact.authority_uscc,
+        "planOutDate": _day(fact.planned_end_on),
+        "outDate": _day(fact.removed_on),
+        "srcOrg": fact.authority,
+        "status": "VALID",
+        "receivedTime": _milliseconds(fact.received_at),
+    }
+
+
+def _category(category: record_pb2.PenaltyCategory.ValueType) -> str:
+    return _OTHER if category == record_pb2.PENALTY_CATEGORY_OTHER else f"{category:02d}"
+
+
+def _amount(fen: Fen | None) -> str | None:
+    return None if fen is None else f"{fen // 100}.{fen % 100:02d}"
+
+
+def _day(day: date | None) -> int | None:
+    return None if day is None else _milliseconds(start_of_day(day))
+
+
+def _milliseconds(at: datetime) -> int:
+    return int(at.timestamp()) * 1000
+
+
+async def _body(request: web.Request) -> dict[str, Any]:
+    try:
+        body = await request.json()
+    except ValueError as error:
+        raise web.HTTPBadRequest(text="the body is no JSON") from error
+    if not isinstance(body, dict):
+        raise web.HTTPBadRequest(text="the body is no JSON object")
+    return body
+
+
+# --- What can go wrong ------------------------------------------------------------------------------------------------
+
+
+def busy(status: int = 429, *, retry_after: str | None = "0") -> Fault:
+    """Too many calls, or out of service for a while."""
+
+    async def fault(_request: web.Request, _handler: _Handler) -> web.StreamResponse:
+        headers = {} if retry_after is None else {"Retry-After": retry_after}
+        return web.json_response({"code": status, "message": "later"}, status=status, headers=headers)
+
+    return fault
+
+
+async def internal_error(_request: web.Request, _handler: _Handler) -> web.StreamResponse:
+    """Status 500, without a word on when to come again."""
+    return web.Response(status=500, text="<html>Internal Server Error</html>")
+
+
+async def hang(_request: web.Request, _handler: _Handler) -> web.StreamResponse:
+    """No answer, until the caller goes away."""
+    await asyncio.Event().wait()
+    raise RuntimeError("nobody sets that event")
+
+
+async def drop(request: web.Request, _handler: _Handler) -> web.StreamResponse:
+    """The connection ends in place of an answer."""
+    if request.transport is not None:
+        request.transport.close()
+    return web.Response()
+
+
+async def expire_tokens(request: web.Request, handler: _Handler) -> web.StreamResponse:
+    """Every token has ended early."""
+    request.app[_PLATFORM].forget_tokens()
+    return await handler(request)
+
+
+async def truncate(request: web.Request, handler: _Handler) -> web.StreamResponse:
+    """Half of the answer, which says that it is whole."""
+    body = await _answer(request, handler)
+    return web.Response(body=body[: len(body) // 2], content_type="application/json")
+
+
+def answer(body: bytes, *, status: int = 200) -> Fault:
+    """Any bytes."""
+
+    async def fault(_request: web.Request, _handler: _Handler) -> web.StreamResponse:
+        return web.Response(body=body, status=status, content_type="application/json")
+
+    return fault
+
+
+def alter(change: Callable[[dict[str, Any]], None]) -> Fault:
+    """The answer, changed."""
+
+    async def fault(request: web.Request, handler: _Handler) -> web.StreamResponse:
+        document = json.loads(await _answer(request, handler))
+        change(document)
+        return web.json_response(document)
+
+    return fault
+
+
+@alter
+def shift_total(document: dict[str, Any]) -> None:
+    """A row arrived while pages were read: the total grew."""
+    if "total" in document:
+        document["total"] += 1
+
+
+@alter
+def lose_row(document: dict[str, Any]) -> None:
+    """A page with a row too few."""
+    document.get("rows", [])[-1:] = []
+
+
+@alter
+def repeat_row(document: dict[str, Any]) -> None:
+    """A page on which one row stands in the place of another."""
+    rows = document.get("rows", [])
+    rows[-1:] = rows[:1]
+
+
+@alter
+def float_amounts(document: dict[str, Any]) -> None:
+    """Amounts that went through a float."""
+    for row in document.get("rows", []):
+        if row.get("penAm"):
+            row["penAm"] = float(row["penAm"])
+
+
+@alter
+def error_code(document: dict[str, Any]) -> None:
+    """Status 200, and an error."""
+    document.clear()
+    document.update({"code": 5001, "message": "index is being rebuilt"})
+
+
+async def _answer(request: web.Request, handler: _Handler) -> bytes:
+    response = await handler(request)
+    if not isinstance(response, web.Response) or not isinstance(response.body, bytes):
+        raise TypeError("expected an answer with a body")
+    return response.body
+
+
+# --- The program ------------------------------------------------------------------------------------------------------
+
+
+def main() -> int:
+    """Serves a generated world until SIGTERM."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--size", type=int, required=True)
+    parser.add_argument("--day", type=date.fromisoformat, required=True)
+    parser.add_argument("--announce", type=Path, required=True)
+    parser.add_argument(
+        "--secret", type=Path, help="file of the client secret; made if missing (default: beside --announce)"
+    )
+    arguments = parser.parse_args()
+    arguments.secret = (arguments.secret or arguments.announce.with_suffix(".secret")).absolute()
+    return run_process(lambda stop: _serve(arguments, stop))
+
+
+async def _serve(arguments: argparse.Namespace, stop: StopSignal) -> None:
+    world = generate(seed=arguments.seed, size=arguments.size, day=arguments.day)
+    app = make_app(
+        world,
+        secret=_secret_in(arguments.secret),
+        faults=Faults(busy_every=BUSY_EVERY),
+        watermark=lambda: max(world.as_of, system_clock().replace(minute=0, second=0, microsecond=0)),
+    )
+    runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=1)
+    await runner.setup()
+    try:
+        await _listen(runner, arguments.host, arguments.port)
+        host, port = runner.addresses[0][:2]
+        facts = {
+            "url": f"http://{host}:{port}",
+            "client_id": CLIENT_ID,
+            "client_secret_file": str(arguments.secret),
+        }
+        announce(arguments.announce, facts)
+        await stop.wait()
+    finally:
+        await runner.cleanup()
+
+
+async def _listen(runner: web.AppRunner, host: str, port: int) -> None:
+    try:
+        await web.TCPSite(runner, host, port).start()
+    except OSError as error:
+        raise ListenError(f"{host}:{port}") from error
+
+
+def _secret_in(path: Path) -> str:
+    """The secret in a file, which is made, for its owner only, where it is missing."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text("utf-8").strip()
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        secret = secrets.token_urlsafe(32)
+        file.write(secret)
+    return secret
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,863 @@
+"""The invented world behind the four stand-in platforms: enterprises and what really happened to them.
+
+`generate` is deterministic: the same seed, size and day give the same world. Platforms are loaded from it, each in its own form;
+the facts stay beside them, so that a test can hold a report against what is true.
+
+All names are recognisably invented (示例…), all codes are computed, and no natural person occurs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from hashlib import sha256
+from random import Random
+from typing import Final, TypeVar, assert_never
+
+from contract.days import DayRange, start_of_day, years_after
+from contract.money import Fen
+from contract.province import Province
+from contract.uscc import ALPHABET, Uscc
+from huren.common.v1 import common_pb2
+from huren.fragment.v1 import record_pb2
+from sandbox.vocabulary import (
+    CYCLE,
+    Authority,
+    Case,
+    ListWords,
+    PerUnit,
+    Range,
+    Share,
+    Times,
+    Vocabulary,
+    amount_notations,
+    category,
+    code_of,
+    share_words,
+    vocabulary,
+    wan_amount,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enterprise:
+    """A subject as the registries know it.
+
+    Attributes:
+        uscc: Its code.
+        name: Its registered name today.
+        former_names: Names it had, each with the last day of its use.
+        kind: What it is.
+        status: State of its registration.
+        cancelled_on: Day of cancellation, where cancelled.
+        homes: Province of registration with the first day of each, oldest first; None: outside the federation.
+        registration_number: 工商注册号 of former times, 15 digits, or empty.
+    """
+
+    uscc: Uscc
+    name: str
+    former_names: tuple[tuple[str, date], ...] = ()
+    kind: common_pb2.SubjectKind.ValueType = common_pb2.SUBJECT_KIND_ENTERPRISE
+    status: common_pb2.RegistrationStatus.ValueType = common_pb2.REGISTRATION_STATUS_ACTIVE
+    cancelled_on: date | None = None
+    homes: tuple[tuple[Province | None, date], ...]
+    registration_number: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PenaltyFact:
+    """A decision that really was made. Text is as an authority would write it, in the words of published decisions."""
+
+    key: str
+    province: Province
+    domain: str
+    subject: Enterprise
+    document_number: str
+    authority: str
+    authority_uscc: str
+    decided_on: date
+    violation_type: str
+    facts: str
+    legal_basis: str
+    categories: tuple[record_pb2.PenaltyCategory.ValueType, ...]
+    content: str
+    fine: Fen | None = None
+    confiscation: Fen | None = None
+    summary_procedure: bool = False
+    performed_on: date | None = None
+    publicity_until: date | None = None
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListFact:
+    """An entry on a list that really was made."""
+
+    key: str
+    province: Province
+    list_id: str
+    domain: str
+    subject: Enterprise
+    document_number: str
+    authority: str
+    authority_uscc: str
+    reason: str
+    listed_on: date
+    removed_on: date | None = None
+    planned_end_on: date | None = None
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """Everything that is true.
+
+    Attributes:
+        day: The day on which the world stands; facts lie before it.
+        as_of: Watermark of every platform: the evening before `day`, China time.
+        enterprises: All subjects; the first few are the demo's cast (see `cast`).
+        penalties: All decisions.
+        list_entries: All list entries.
+        cast: Subjects with a part to play, by role, for example `found_in_several`, `nothing_anywhere`, `moved`,
+            `centrally_registered`, `branch`, `cancelled`, `individual_business`.
+    """
+
+    day: date
+    as_of: datetime
+    enterprises: tuple[Enterprise, ...]
+    penalties: tuple[PenaltyFact, ...]
+    list_entries: tuple[ListFact, ...]
+    cast: dict[str, Enterprise]
+
+    def facts_of(
+        self, uscc: str, province: Province, window: DayRange
+    ) -> tuple[tuple[PenaltyFact, ...], tuple[ListFact, ...]]:
+        """What a true report says about a subject in a province and window."""
+        penalties = tuple(
+            fact
+            for fact in self.penalties
+            if fact.subject.uscc == uscc and fact.province == province and fact.decided_on in window
+        )
+        entries = tuple(
+            fact
+            for fact in self.list_entries
+            if fact.subject.uscc == uscc
+            and fact.province == province
+            and window.overlaps(fact.listed_on, fact.removed_on)
+        )
+        return penalties, entries
+
+
+def generate(*, seed: int, size: int, day: date) -> World:
+    """Makes the world of a day.
+
+    - The same arguments give the same world, on every platform and version of Python.
+    - A subject, its code and its facts depend on seed, day and its place in the sequence only: a larger
+      world begins with the smaller.
+    - Three in ten subjects have something. The first of their records go round every cell that a catalogue carries in every
+      province, and are recent, so that from about 350 subjects on no cell is empty everywhere.
+    - Records lie within the last seven years, most within five. None reaches a platform after `as_of`.
+    - Codes are computed, with organisation codes that begin with MY: so they are valid without being taken from anybody.
+
+    Args:
+        seed: Any number.
+        size: How many subjects, the cast among them.
+        day: The day on which the world stands.
+
+    Raises:
+        ValueError: There is no room for the cast.
+    """
+    made = _Generator(seed=seed, day=day)
+    made.add_cast()
+    if size < len(made.enterprises):
+        raise ValueError(f"expected a size of at least {len(made.enterprises)}, got {size}")
+    for number in range(size - len(made.enterprises)):
+        made.add_subject(number)
+    return World(
+        day=day,
+        as_of=start_of_day(day) - _AS_OF_BEFORE_DAY,
+        enterprises=tuple(made.enterprises),
+        penalties=tuple(made.penalties),
+        list_entries=tuple(made.list_entries),
+        cast=made.cast,
+    )
+
+
+_AS_OF_BEFORE_DAY: Final = timedelta(hours=4)
+_YEARS: Final = 7
+_WINDOW_YEARS: Final = 5
+_SUPPLY_DAYS: Final = 7  # working days within which a decision is supplied (facts.md 4.3: 双公示)
+_SETTLED: Final = timedelta(days=12)  # calendar days in which seven working days lie, whatever the weekday
+_NEWEST: Final = timedelta(days=22)
+_SUMMARY_LIMIT: Final = Fen(300_000)  # 行政处罚法 (2021), article 51: 3000 yuan for organisations
+_LARGE: Final = Fen(10_000_000)
+_CODE_REFORM: Final = date(2015, 10, 1)  # before it, licences carried a registration number instead of the unified code
+_SMALL_DOMAINS: Final = ("market_regulation", "health", "fire_rescue", "taxation", "transport")
+_SMALL_LISTS: Final = ("serious_illegal_market", "judgment_defaulter")
+_FINE: Final = record_pb2.PENALTY_CATEGORY_FINE
+_GAINS: Final = record_pb2.PENALTY_CATEGORY_CONFISCATE_GAINS
+_GRAVE: Final = ("REVOKE_LICENCE", "SUSPEND_BUSINESS", "RESTRICT_OPERATIONS", "SUSPEND_LICENCE")
+_SHOP: Final = common_pb2.SUBJECT_KIND_INDIVIDUAL_BUSINESS
+_COOPERATIVE: Final = common_pb2.SUBJECT_KIND_FARMERS_COOPERATIVE
+_COMPANY: Final = common_pb2.SUBJECT_KIND_ENTERPRISE
+_BRANCH: Final = common_pb2.SUBJECT_KIND_BRANCH
+_ACTIVE: Final = common_pb2.REGISTRATION_STATUS_ACTIVE
+_REVOKED: Final = common_pb2.REGISTRATION_STATUS_LICENCE_REVOKED
+_CANCELLED: Final = common_pb2.REGISTRATION_STATUS_CANCELLED
+_CODE_KINDS: Final = {_COMPANY: "91", _BRANCH: "91", _SHOP: "92", _COOPERATIVE: "93"}
+
+_T = TypeVar("_T")
+_Cell = tuple[Province, str, bool]
+"""Province, domain (penalty) or list (entry), and whether it is a list."""
+
+
+class _Dice:
+    """Chance that depends on a label alone.
+
+    Uses `Random.random` only: the one method whose sequence for a seed the library promises not to change.
+    """
+
+    def __init__(self, *label: object) -> None:
+        text = "/".join(str(part) for part in label)
+        self._random = Random(int.from_bytes(sha256(text.encode()).digest(), "big"))
+
+    def below(self, limit: int) -> int:
+        return int(self._random.random() * limit)
+
+    def between(self, least: int, most: int) -> int:
+        return least + self.below(most - least + 1)
+
+    def chance(self, probability: float) -> bool:
+        return self._random.random() < probability
+
+    def one_of(self, things: Sequence[_T]) -> _T:
+        return things[self.below(len(things))]
+
+    def weighted(self, things: Sequence[tuple[_T, int]]) -> _T:
+        at = self.below(sum(weight for _, weight in things))
+        for thing, weight in things:
+            at -= weight
+            if at < 0:
+                return thing
+        raise AssertionError("unreachable: the draw is below the sum of the weights")
+
+    def shuffled(self, things: Iterable[_T]) -> list[_T]:
+        order = list(things)
+        for last in range(len(order) - 1, 0, -1):
+            at = self.below(last + 1)
+            order[last], order[at] = order[at], order[last]
+        return order
+
+    def day(self, within: DayRange) -> date:
+        return within.first + timedelta(days=self.below((within.last - within.first).days + 1))
+
+    def working_day(self, within: DayRange) -> date:
+        found = self.day(within)
+        return found - timedelta(days=max(0, found.weekday() - 4))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Life:
+    """What decides on a subject before it has a name.
+
+    Attributes:
+        home: Where it is registered first.
+        kind: What it is.
+        trade: Id of its trade.
+        status: State of its registration.
+        cancelled_on: Day of cancellation, where cancelled.
+    """
+
+    home: Province
+    kind: common_pb2.SubjectKind.ValueType = _COMPANY
+    trade: str
+    status: common_pb2.RegistrationStatus.ValueType = _ACTIVE
+    cancelled_on: date | None = None
+
+
+class _Generator:
+    """Collects the world. The order of the calls is part of the result."""
+
+    def __init__(self, *, seed: int, day: date) -> None:
+        self.enterprises: list[Enterprise] = []
+        self.penalties: list[PenaltyFact] = []
+        self.list_entries: list[ListFact] = []
+        self.cast: dict[str, Enterprise] = {}
+        self._seed = seed
+        self._day = day
+        self._words: Vocabulary = vocabulary()
+        self._taken: dict[str, None] = {}
+        self._trades: list[str] = []
+        self._places: dict[str, tuple[int, int]] = {}  # place in the sequence and number of facts, by code
+        self._cells = self._dice("cells").shuffled(self._all_cells())
+        self._fresh = self._days(first=_WINDOW_YEARS, last=0)
+        self._old = self._days(first=_YEARS, last=_WINDOW_YEARS)
+
+    # --- The cast ---------------------------------------------------------------------------------------------------------------
+
+    def add_cast(self) -> None:
+        """Adds the subjects with a part to play."""
+        self._add_busy_cast()
+        self._add_quiet_cast()
+        self._add_moving_cast()
+        self._add_ended_cast()
+        self._add_small_cast()
+
+    def _add_busy_cast(self) -> None:
+        found = self._actor("found_in_several", "北京示例建设工程集团有限公司", Province.BEIJING, "building")
+        self._penalty(found, Province.BEIJING, "housing_construction")
+        self._penalty(found, Province.TIANJIN, "ecology_environment")
+        self._penalty(found, Province.TIANJIN, "emergency_management")
+        self._penalty(found, Province.SHANXI, "social_security")
+        self._entry(found, Province.SHANXI, "migrant_wage_arrears", is_open=True)
+        self._entry(found, Province.TIANJIN, "judgment_defaulter", is_open=False)
+
+        at_home = self._actor("found_at_home", "天津示例机械制造有限公司", Province.TIANJIN, "industry")
+        self._penalty(at_home, Province.TIANJIN, "ecology_environment")
+        self._penalty(at_home, Province.TIANJIN, "fire_rescue")
+
+        many = self._actor("many_records", "天津示例物流有限公司", Province.TIANJIN, "transport")
+        for province in (Province.TIANJIN, Province.SHANXI):
+            for _ in range(_MANY_RECORDS):
+                self._penalty(many, province, self._dice("many", len(self.penalties)).one_of(_MANY_DOMAINS))
+
+        renamed = self._actor(
+            "renamed",
+            "天津示例新材料股份有限公司",
+            Province.TIANJIN,
+            "industry",
+            former_names=(("天津市示例化工有限公司", self._ago(days=800)),),
+        )
+        self._penalty(renamed, Province.TIANJIN, "ecology_environment", within=self._between(days=(1500, 900)))
+        self._penalty(renamed, Province.TIANJIN, "emergency_management", within=self._between(days=(700, 60)))
+
+    def _add_quiet_cast(self) -> None:
+        self._actor("nothing_anywhere", "河北示例信息技术有限公司", Province.HEBEI, "technology")
+
+        old = self._actor("old_records_only", "北京示例食品有限公司", Province.BEIJING, "food")
+        self._penalty(old, Province.BEIJING, "market_regulation", within=self._old)
+        self._penalty(old, Province.HEBEI, "fire_rescue", within=self._old)
+
+        listed = self._actor("list_only", "石家庄示例装饰工程有限公司", Province.HEBEI, "building", division="130100")
+        self._entry(listed, Province.HEBEI, "judgment_defaulter", is_open=True)
+        self._entry(listed, Province.HEBEI, "major_tax_violation", is_open=False)
+
+    def _add_moving_cast(self) -> None:
+        moved = self._actor(
+            "moved",
+            "北京示例金属制品有限公司",
+            Province.BEIJING,
+            "industry",
+            then=(Province.HEBEI, self._ago(days=730)),
+        )
+        self._penalty(moved, Province.BEIJING, "fire_rescue", within=self._between(days=(1500, 800)))
+        self._penalty(moved, Province.HEBEI, "water_resources", within=self._between(days=(600, 60)))
+
+        central = self._actor(
+            "centrally_registered", "示例能源控股集团有限公司", Province.BEIJING, "industry", division=_CENTRAL
+        )
+        self._penalty(central, Province.HEBEI, "natural_resources")
+
+        outside = self._actor(
+            "outside", "天津示例货运有限公司", Province.TIANJIN, "transport", then=(None, self._ago(days=400))
+        )
+        self._penalty(outside, Province.TIANJIN, "transport", within=self._between(days=(1500, 500)))
+        self._penalty(outside, Province.BEIJING, "transport", within=self._between(days=(1500, 500)))
+
+    def _add_ended_cast(self) -> None:
+        cancelled = self._actor(
+            "cancelled",
+            "天津市示例百货有限公司",
+            Province.TIANJIN,
+            "retail",
+            status=_CANCELLED,
+            cancelled_on=self._ago(days=120),
+        )
+        self._penalty(cancelled, Province.TIANJIN, "market_regulation", within=self._between(days=(1500, 200)))
+
+        revoked = self._actor("licence_revoked", "河北示例贸易有限公司", Province.HEBEI, "retail", status=_REVOKED)
+        self._penalty(revoked, Province.HEBEI, "market_regulation")
+        self._entry(revoked, Province.HEBEI, "serious_illegal_market", is_open=True)
+
+    def _add_small_cast(self) -> None:
+        branch = self._actor(
+            "branch",
+            "北京示例建设工程集团有限公司太原分公司",
+            Province.SHANXI,
+            "building",
+            kind=_BRANCH,
+            division="140100",
+        )
+        self._penalty(branch, Province.SHANXI, "housing_construction")
+
+        shop = self._actor(
+            "individual_business", "太原市示例餐饮店", Province.SHANXI, "food", kind=_SHOP, division="140100"
+        )
+        self._penalty(shop, Province.SHANXI, "market_regulation")
+
+        farm = self._actor(
+            "cooperative", "衡水市示例种植专业合作社", Province.HEBEI, "farm", kind=_COOPERATIVE, division="131100"
+        )
+        self._penalty(farm, Province.HEBEI, "water_resources")
+
+    def _actor(  # noqa: PLR0913  # one keyword for each way in which a part differs from the usual
+        self,
+        role: str,
+        name: str,
+        home: Province,
+        trade: str,
+        *,
+        kind: common_pb2.SubjectKind.ValueType = _COMPANY,
+        status: common_pb2.RegistrationStatus.ValueType = _ACTIVE,
+        cancelled_on: date | None = None,
+        division: str = "",
+        former_names: tuple[tuple[str, date], ...] = (),
+        then: tuple[Province | None, date] | None = None,
+    ) -> Enterprise:
+        dice = self._dice("cast", role)
+        founded = self._founded(dice)
+        division = division or dice.one_of(self._words.places[home]).division
+        actor = Enterprise(
+            uscc=self._code(dice, _CODE_KINDS[kind], division),
+            name=self._take(name),
+            former_names=tuple((self._take(former), last) for former, last in former_names),
+            kind=kind,
+            status=status,
+            cancelled_on=cancelled_on,
+            homes=((home, founded),) if then is None else ((home, founded), then),
+            registration_number=_registration_number(dice, division, founded),
+        )
+        self._add(actor, trade)
+        self.cast[role] = actor
+        return actor
+
+    # --- Everybody else ---------------------------------------------------------------------------------------------------------
+
+    def add_subject(self, number: int) -> None:
+        """Adds subject `number` of those without a part, and what happened to it."""
+        dice = self._dice("subject", number)
+        marked = self._dice("marked", number // 10).shuffled(range(10))[:3]
+        if number % 10 not in marked:
+            self._subject(dice, self._life(dice, dice.one_of(tuple(Province))))
+            return
+        ordinal = number // 10 * 3 + marked.index(number % 10)
+        first = self._cells[ordinal] if ordinal < len(self._cells) else self._any_cell(dice)
+        home = first[0] if dice.chance(0.85) else dice.one_of(tuple(Province))
+        subject = self._subject(dice, self._life(dice, home, first))
+        self._happen(dice, subject, first, within=self._span(subject, dice, fresh=ordinal < len(self._cells)))
+        for province, thing, is_list in self._further(dice, subject, first[0]):
+            self._happen(dice, subject, (province, thing, is_list), within=self._span(subject, dice, fresh=False))
+
+    def _happen(self, dice: _Dice, subject: Enterprise, cell: _Cell, *, within: DayRange) -> None:
+        province, thing, is_list = cell
+        if is_list:
+            self._entry(subject, province, thing, is_open=dice.chance(0.5), within=within)
+        else:
+            self._penalty(subject, province, thing, within=within)
+
+    def _further(self, dice: _Dice, subject: Enterprise, province: Province) -> list[_Cell]:
+        provinces = [province]
+        if dice.chance(0.2):
+            provinces = dice.shuffled(Province)[: dice.weighted(((2, 7), (3, 2), (4, 1)))]
+        cells: list[_Cell] = [
+            (other, self._any_domain(dice, subject), False) for other in provinces if other != province
+        ]
+        while dice.chance(0.45):
+            cells.append((dice.one_of(provinces), self._any_domain(dice, subject), False))
+        if dice.chance(0.06):
+            lists = tuple(self._words.lists) if subject.kind == _COMPANY else _SMALL_LISTS
+            cells.append((dice.one_of(provinces), dice.one_of(lists), True))
+        return cells
+
+    def _any_domain(self, dice: _Dice, subject: Enterprise) -> str:
+        weights = self._words.weights.items()
+        if subject.kind in (_COMPANY, _BRANCH):
+            return dice.weighted(tuple(weights))
+        return dice.weighted([(domain, weight) for domain, weight in weights if domain in _SMALL_DOMAINS])
+
+    def _any_cell(self, dice: _Dice) -> _Cell:
+        province = dice.one_of(tuple(Province))
+        if dice.chance(0.12):
+            return province, dice.one_of(tuple(self._words.lists)), True
+        return province, dice.weighted(tuple(self._words.weights.items())), False
+
+    def _all_cells(self) -> list[_Cell]:
+        things = [(domain, False) for domain in self._words.weights] + [(name, True) for name in self._words.lists]
+        return [(province, thing, is_list) for province in Province for thing, is_list in things]
+
+    def _life(self, dice: _Dice, home: Province, cell: _Cell | None = None) -> _Life:
+        small = cell is None or (cell[1] in _SMALL_LISTS if cell[2] else cell[1] in _SMALL_DOMAINS)
+        kind = dice.weighted(((_COMPANY, 80), (_BRANCH, 5), (_SHOP, 11), (_COOPERATIVE, 4)))
+        if not small:
+            kind = _COMPANY
+        status = dice.weighted(((_ACTIVE, 92), (_REVOKED, 4), (_CANCELLED, 4)))
+        return _Life(
+            home=home,
+            kind=kind,
+            trade=dice.one_of(self._trades_for(kind, home, cell)),
+            status=status,
+            cancelled_on=dice.day(self._between(days=(300, 30))) if status == _CANCELLED else None,
+        )
+
+    def _trades_for(self, kind: common_pb2.SubjectKind.ValueType, home: Province, cell: _Cell | None) -> list[str]:
+        """Trades of a kind; those that somebody is punished for in the domain, where there are any."""
+        there = [(name, trade) for name, trade in self._words.trades.items() if trade.exists_in(home)]
+        if kind == _SHOP:
+            return [name for name, trade in there if trade.shops]
+        if kind == _COOPERATIVE:
+            return [name for name, trade in there if trade.cooperatives]
+        companies = [name for name, trade in there if trade.companies]
+        cases = () if cell is None or cell[2] else self._words.cases[cell[1]]
+        apt = [name for name in companies if any(name in case.trades for case in cases)]
+        return apt or companies
+
+    def _subject(self, dice: _Dice, life: _Life) -> Enterprise:
+        founded = self._founded(dice)
+        place = dice.one_of([place for place in self._words.places[life.home] if not place.upper])
+        division = _CENTRAL if life.kind == _COMPANY and dice.chance(0.01) else place.division
+        homes: tuple[tuple[Province | None, date], ...] = ((life.home, founded),)
+        if life.kind == _COMPANY and dice.chance(0.02):
+            other = dice.one_of([province for province in Province if province != life.home])
+            homes = (*homes, (other, dice.day(self._between(days=(1500, 100)))))
+        former: tuple[tuple[str, date], ...] = ()
+        if dice.chance(0.04):
+            former = ((self._name(dice, life, place.name), dice.day(self._between(days=(1700, 100)))),)
+        subject = Enterprise(
+            uscc=self._code(dice, _CODE_KINDS[life.kind], division),
+            name=self._name(dice, life, place.name),
+            former_names=former,
+            kind=life.kind,
+            status=life.status,
+            cancelled_on=life.cancelled_on,
+            homes=homes,
+            registration_number=_registration_number(dice, division, founded),
+        )
+        self._add(subject, life.trade)
+        return subject
+
+    def _name(self, dice: _Dice, life: _Life, place: str) -> str:
+        trade = self._words.trades[life.trade]
+        city = place if life.home in (Province.HEBEI, Province.SHANXI) else place[:3]
+        for width in range(1, 100):
+            brand = "示例" + "".join(dice.one_of(CYCLE) for _ in range(1 + width // 8))
+            if life.kind == _SHOP:
+                name = f"{place}{brand}{dice.one_of(trade.shops)}"
+            elif life.kind == _COOPERATIVE:
+                name = f"{place}{brand}{dice.one_of(trade.cooperatives)}"
+            else:
+                start = dice.one_of((city[:-1], city, life.home.short_zh))
+                name = f"{start}{brand}{dice.one_of(trade.companies)}{dice.one_of(self._words.company_forms)}"
+                name += f"{city[:-1]}分公司" if life.kind == _BRANCH else ""
+            if name not in self._taken:
+                return self._take(name)
+        raise AssertionError("unreachable: names grow longer until one is free")
+
+    # --- Facts ------------------------------------------------------------------------------------------------------------------
+
+    def _penalty(
+        self,
+        subject: Enterprise,
+        province: Province,
+        domain: str,
+        *,
+        within: DayRange | None = None,
+    ) -> None:
+        key = self._next_key("P", subject)
+        dice = self._dice("penalty", key)
+        decided_on = dice.working_day(within or self._fresh)
+        revoked = subject.status == _REVOKED
+        case = self._case(dice, domain, province, decided_on, revoked=revoked)
+        terms = _terms(dice, case, self._words, decided_on, revoked=revoked)
+        summary = terms.may_be_summary and dice.chance(0.6)
+        performed_on = self._performed(dice, subject, decided_on, summary=summary)
+        authority = self._authority(dice, subject, province, domain)
+        fact = PenaltyFact(
+            key=key,
+            province=province,
+            domain=domain,
+            subject=subject,
+            document_number=self._document_number(dice, authority, decided_on, serials=900),
+            authority=authority.name,
+            authority_uscc=authority.uscc,
+            decided_on=decided_on,
+            violation_type=case.violation,
+            facts=terms.facts,
+            legal_basis=case.basis,
+            categories=terms.categories,
+            content=terms.content,
+            fine=terms.fine,
+            confiscation=terms.gains,
+            summary_procedure=summary,
+            performed_on=performed_on,
+            publicity_until=_publicity_until(dice, decided_on, terms, summary=summary),
+            received_at=_received_at(dice, performed_on or decided_on),
+        )
+        self.penalties.append(fact)
+
+    def _case(self, dice: _Dice, domain: str, province: Province, on: date, *, revoked: bool) -> Case:
+        trade = self._trades[-1]
+        cases = [case for case in self._words.cases[domain] if case.possible(province, on)]
+        revoking = [case for case in cases if "REVOKE_LICENCE" in case.sometimes and not case.trades]
+        if revoked and revoking:
+            return dice.one_of(revoking)
+        apt = [case for case in cases if trade in case.trades]
+        return dice.one_of(apt + [case for case in cases if not case.trades])
+
+    def _performed(self, dice: _Dice, subject: Enterprise, decided_on: date, *, summary: bool) -> date | None:
+        day = decided_on + timedelta(days=dice.between(0, 2) if summary else dice.between(1, 45))
+        return day if dice.chance(0.8) and day <= self._last_event(subject) else None
+
+    def _entry(
+        self, subject: Enterprise, province: Province, list_id: str, *, is_open: bool, within: DayRange | None = None
+    ) -> None:
+        key = self._next_key("L", subject)
+        dice = self._dice("entry", key)
+        words = self._words.lists[list_id]
+        years = dice.one_of(words.years)
+        within = within or self._between(days=(1500, 420))
+        listed_on = dice.working_day(within)
+        planned = years_after(listed_on, years) if years else None
+        removed_on = None if is_open else self._removed(dice, subject, listed_on, planned)
+        authority = self._authority(dice, subject, province, words.domain)
+        reason = dice.one_of(
+            [reason for reason in words.reasons if not reason.trades or self._trades[-1] in reason.trades]
+        )
+        fact = ListFact(
+            key=key,
+            province=province,
+            list_id=list_id,
+            domain=words.domain,
+            subject=subject,
+            document_number=self._entry_number(dice, authority, words, listed_on),
+            authority=authority.name,
+            authority_uscc=authority.uscc,
+            reason=reason.text.format(count=dice.between(5, 160), wan=wan_amount(1000 * dice.between(30, 2500))[:-2]),
+            listed_on=listed_on,
+            removed_on=removed_on,
+            planned_end_on=planned,
+            received_at=_received_at(dice, removed_on or listed_on),
+        )
+        self.list_entries.append(fact)
+
+    def _removed(self, dice: _Dice, subject: Enterprise, listed_on: date, planned: date | None) -> date | None:
+        """Some time after a year, or at the end of the period; None where that has not come yet."""
+        day = listed_on + timedelta(days=dice.between(365, 700))
+        if planned is not None and (day > planned or dice.chance(0.5)):
+            day = planned + timedelta(days=dice.between(1, 9))
+        return day if day <= self._last_event(subject) else None
+
+    def _entry_number(self, dice: _Dice, authority: Authority, words: ListWords, on: date) -> str:
+        if not words.mark:
+            return self._document_number(dice, authority, on, serials=5000)
+        if dice.chance(0.1) and not self._is_cast():
+            return ""  # The organ gave none.
+        forms = ("{letters}{mark}〔{year}〕{serial}号",)
+        return self._document_number(dice, authority, on, serials=300, mark=words.mark, forms=forms)
+
+    def _document_number(
+        self,
+        dice: _Dice,
+        authority: Authority,
+        on: date,
+        *,
+        serials: int,
+        mark: str | None = None,
+        forms: tuple[str, ...] | None = None,
+    ) -> str:
+        mark = authority.mark if mark is None else mark
+        forms = authority.forms if forms is None else forms
+        form = forms[0] if dice.chance(0.85) else dice.one_of(forms)
+        while True:
+            serial = dice.between(1, serials)
+            # One organ gives a number of a year once, in whichever form.
+            taken = f"number/{authority.letters}/{mark}/{on.year}/{serial}"
+            if taken not in self._taken:
+                break
+            serials *= 2
+        self._take(taken)
+        return form.format(
+            letters=authority.letters, mark=mark, year=on.year, month=on.month, day=on.day, serial=serial
+        ).replace("决决", "决")
+
+    # --- Small things -----------------------------------------------------------------------------------------------------------
+
+    def _dice(self, *label: object) -> _Dice:
+        return _Dice(self._seed, self._day, *label)
+
+    def _add(self, subject: Enterprise, trade: str) -> None:
+        self.enterprises.append(subject)
+        self._trades.append(trade)
+        self._places[subject.uscc] = (len(self.enterprises) - 1, 0)
+
+    def _take(self, text: str) -> str:
+        if text in self._taken:
+            raise AssertionError(f"taken twice: {text}")
+        self._taken[text] = None
+        return text
+
+    def _is_cast(self) -> bool:
+        return len(self.enterprises) == len(self.cast)
+
+    def _next_key(self, letter: str, subject: Enterprise) -> str:
+        at, facts = self._places[subject.uscc]
+        self._places[subject.uscc] = (at, facts + 1)
+        return f"{letter}{at:07d}-{facts:03d}"
+
+    def _authority(self, dice: _Dice, subject: Enterprise, province: Province, domain: str) -> Authority:
+        """An organ of the province; mostly the one of the place where the subject was registered, if there is one."""
+        authorities = self._words.authorities[province, domain]
+        near = [authority for authority in authorities if authority.uscc[2:8] == subject.uscc[2:8]]
+        return near[0] if near and (subject.kind != _COMPANY or dice.chance(0.5)) else dice.one_of(authorities)
+
+    def _code(self, dice: _Dice, kind: str, division: str) -> Uscc:
+        while True:
+            body = "MY" + "".join(dice.one_of(ALPHABET) for _ in range(6))
+            if body not in self._taken:
+                self._take(body)
+                return Uscc(code_of(kind, division, body))
+
+    def _founded(self, dice: _Dice) -> date:
+        return self._ago(days=dice.between(3000, 9000))
+
+    def _span(self, subject: Enterprise, dice: _Dice, *, fresh: bool) -> DayRange:
+        within = self._fresh if fresh or dice.chance(0.85) else self._old
+        return DayRange(within.first, min(within.last, self._last_event(subject) - _SETTLED))
+
+    def _last_event(self, subject: Enterprise) -> date:
+        """The last day of which a platform knows in time, and on which the subject still was."""
+        newest = self._day - _SETTLED
+        return newest if subject.cancelled_on is None else min(newest, subject.cancelled_on)
+
+    def _ago(self, *, days: int) -> date:
+        return self._day - timedelta(days=days)
+
+    def _between(self, *, days: tuple[int, int]) -> DayRange:
+        return DayRange(self._ago(days=days[0]), self._ago(days=days[1]))
+
+    def _days(self, *, first: int, last: int) -> DayRange:
+        """Days of decisions between so many years ago and so many, well inside: a decision moves to a working day."""
+        return DayRange(years_after(self._day, -first) + timedelta(days=5), years_after(self._day, -last) - _NEWEST)
+
+
+_CENTRAL: Final = "100000"
+_MANY_RECORDS: Final = 64
+_MANY_DOMAINS: Final = (
+    "transport",
+    "transport",
+    "transport",
+    "ecology_environment",
+    "market_regulation",
+    "fire_rescue",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Terms:
+    """What a decision says."""
+
+    facts: str
+    content: str
+    categories: tuple[record_pb2.PenaltyCategory.ValueType, ...]
+    fine: Fen | None
+    gains: Fen | None
+    is_grave: bool
+
+    @property
+    def may_be_summary(self) -> bool:
+        """行政处罚法 (2021), article 51: a small fine or a warning, and nothing else."""
+        small = (record_pb2.PENALTY_CATEGORY_WARNING, _FINE)
+        return all(entry in small for entry in self.categories) and (self.fine or 0) <= _SUMMARY_LIMIT
+
+
+def _terms(dice: _Dice, case: Case, words: Vocabulary, decided_on: date, *, revoked: bool) -> _Terms:
+    names = list(case.categories)
+    names += [name for name in case.sometimes if (revoked if name == "REVOKE_LICENCE" else dice.chance(0.2))]
+    if names == ["WARNING", "FINE"] and dice.chance(0.15):
+        names = ["WARNING"]
+    seen_on = decided_on - timedelta(days=dice.between(8, 75))
+    gains = None if case.gains is None else Fen(dice.between(case.gains.least * 100, case.gains.most * 100))
+    if gains is not None and dice.chance(0.5):
+        gains = Fen(gains // 100 * 100)
+    count, few, base = dice.between(3, 60), dice.between(2, 5), 0
+    rate, permille = 0, 0
+    match case.fine:
+        case Range() as rule:
+            fine = Fen(
+                100 * min(rule.most, rule.least + rule.step * dice.below((rule.most - rule.least) // rule.step + 1))
+            )
+        case PerUnit() as rule:
+            count, rate = dice.between(rule.least, rule.most), dice.one_of(rule.rates)
+            fine = Fen(100 * count * rate)
+        case Share() as rule:
+            # A base of whole tens of yuan: its thousandths are whole fen.
+            base, permille = 10 * dice.between(rule.least // 10, rule.most // 10), dice.one_of(rule.permilles)
+            fine = Fen(base // 10 * permille)
+        case Times() as rule:
+            fine = Fen((gains or 0) * dice.one_of(rule.times))
+        case _:
+            assert_never(case.fine)
+    parts = [
+        (case.words.get(name) or words.phrases[name]).format(
+            fine=dice.one_of(amount_notations(fine)),
+            gains="" if gains is None else dice.one_of(amount_notations(gains)),
+            rate=rate,
+            share=share_words(permille) if permille else "",
+        )
+        for name in names
+    ]
+    return _Terms(
+        facts=case.facts.format(
+            day=f"{seen_on.year}年{seen_on.month}月{seen_on.day}日",
+            year=seen_on.year,
+            month=seen_on.month,
+            count=count,
+            few=few,
+            base=dice.one_of((f"{base}元", wan_amount(base))),
+        ),
+        content=_joined([case.orders, *parts] if case.orders else parts, numbered=dice.chance(0.35)),
+        categories=tuple(category(name) for name in names),
+        fine=fine if "FINE" in names else None,
+        gains=gains if "CONFISCATE_GAINS" in names else None,
+        is_grave=any(name in _GRAVE for name in names),
+    )
+
+
+def _joined(parts: Sequence[str], *, numbered: bool) -> str:
+    if numbered and len(parts) > 1:
+        return "；".join(f"{number}.{part}" for number, part in enumerate(parts, start=1)) + "。"
+    first, *rest = parts
+    return "，".join([first, *(f"并处{part}" if part.startswith("罚款") else part for part in rest)]) + "。"
+
+
+def _publicity_until(dice: _Dice, decided_on: date, terms: _Terms, *, summary: bool) -> date | None:
+    """Three months, one year or three (信用修复管理办法: 轻微, 一般, 严重); some sources do not say."""
+    if dice.chance(0.1):
+        return None
+    if summary or terms.fine is None:
+        return decided_on + timedelta(days=90)
+    return years_after(decided_on, 3 if terms.is_grave or terms.fine >= _LARGE else 1)
+
+
+def _received_at(dice: _Dice, event: date) -> datetime:
+    """An office hour some working days after the last event that the row tells of."""
+    day = event
+    for _ in range(dice.between(1, _SUPPLY_DAYS)):
+        day += timedelta(days=1)
+        while day.weekday() > 4:  # noqa: PLR2004  # Saturday and Sunday
+            day += timedelta(days=1)
+    return start_of_day(day) + timedelta(seconds=dice.between(9 * 3600, 18 * 3600))
+
+
+def _registration_number(dice: _Dice, division: str, founded: date) -> str:
+    """工商注册号: six digits of the authority, eight in sequence, one check digit. Empty for those founded after the reform.
+
+    Source: GS 15-2006, ISO 7064 MOD 11,10.
+    """
+    first14 = f"{division}{dice.between(1, 99_999_999):08d}"
+    if founded >= _CODE_REFORM:
+        return ""
+    product = 10
+    for digit in first14:
+        product = 2 * ((product + int(digit)) % 10 or 10) % 11
+    return f"{first14}{(11 - product) % 10}"
