@@ -207,7 +207,7 @@ class Federation:
             for province in Province
             for role in (ADAPTER, GATEWAY)
         }
-        entries = [
+        self.entries = [
             KeyEntry(
                 keyid=key.key_id,
                 suite=envelope_pb2.SUITE_ED25519,
@@ -221,7 +221,7 @@ class Federation:
             )
             for (province, role), key in self.keys.items()
         ]
-        self.trust = TrustStore.from_entries(entries, policy=accept_ed25519(self.now), published_at=self.now)
+        self.trust = TrustStore.from_entries(self.entries, policy=accept_ed25519(self.now), published_at=self.now)
         self.verifier = Verifier(self.trust)
         self.catalogues = CatalogueSet([self.catalogue])
         self._coverages: dict[Province, VerifiedCoverage] = {}

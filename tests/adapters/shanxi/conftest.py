@@ -1,0 +1,54 @@
+"""Shanxi's source before its stand-in, on a port of the system's choice."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pytest
+from aiohttp import web
+from pydantic import HttpUrl
+
+from adapters.shanxi.source import ShanxiSource, SourceSettings, open_source
+from sandbox.platforms import shanxi
+from sandbox.world import World
+from tests.adapters.tianjin.worlds import NOW
+
+
+@dataclass
+class Bench:
+    """What a test may look at: the source, what goes wrong, and a clock that stands still."""
+
+    source: ShanxiSource
+    faults: shanxi.Faults
+    clock: list[datetime]
+
+
+Open = Callable[..., AbstractAsyncContextManager[Bench]]
+
+
+@pytest.fixture(scope="session")
+def open_bench() -> Open:
+    @asynccontextmanager
+    async def opened(world: World, *, chunk: int = shanxi.CHUNK, **settings: Any) -> AsyncGenerator[Bench]:
+        faults = shanxi.Faults()
+        app = shanxi.make_app(world, faults=faults, chunk=chunk)
+        runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=0.1)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, "127.0.0.1", 0).start()
+            url = HttpUrl(f"http://127.0.0.1:{runner.addresses[0][1]}")
+            clock = [NOW]
+            given = {"app_key": shanxi.APP_KEY, **settings}
+            source = await open_source(SourceSettings(url=url, **given), now=lambda: clock[0])
+            try:
+                yield Bench(source, faults, clock)
+            finally:
+                await source.close()
+        finally:
+            await runner.cleanup()
+
+    return opened

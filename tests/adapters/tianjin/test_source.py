@@ -1,0 +1,572 @@
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+from email.utils import format_datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from adapters.sdk.mapping import Readable, Unreadable, map_row
+from adapters.sdk.profile_check import check_profile, columns_read
+from adapters.sdk.source import RawRow, SourceAnswer, SourceError
+from adapters.tianjin.client import read_retry_after
+from adapters.tianjin.profile import PROFILE
+from contract.catalogue import PENALTY, SERIOUS_LIST
+from contract.province import Province
+from huren.common.v1 import common_pb2
+from sandbox.platforms import tianjin
+from tests.adapters.tianjin.worlds import (
+    CATALOGUE,
+    CELLS,
+    HOSTILE_NAMES,
+    NOW,
+    crowded_world,
+    entry_of,
+    penalty_of,
+    reading,
+    renamed,
+    search_for,
+)
+
+if TYPE_CHECKING:
+    from tests.adapters.tianjin.conftest import Open
+
+CROWDED = crowded_world(Province.TIANJIN, penalties=60, entries=20)
+SMALL = crowded_world(Province.TIANJIN, penalties=11, entries=5)
+SUBJECT = CROWDED.cast["found_in_several"]
+NOBODY = CROWDED.cast["nothing_anywhere"]
+PENALTIES = frozenset(cell for cell in CELLS if cell[1] == PENALTY)
+LISTS = frozenset(cell for cell in CELLS if cell[1] == SERIOUS_LIST)
+
+EVERY_FAULT: Mapping[str, tianjin.Fault] = {
+    "too many calls": tianjin.busy(429, retry_after="0"),
+    "too many calls, a second": tianjin.busy(429, retry_after="1"),
+    "too many calls, until a date": tianjin.busy(
+        429, retry_after=format_datetime(NOW + timedelta(seconds=2), usegmt=True)
+    ),
+    "too many calls, unreadably": tianjin.busy(429, retry_after="soon"),
+    "out of service": tianjin.busy(503, retry_after="0"),
+    "out of service, no word": tianjin.busy(503, retry_after=None),
+    "internal error": tianjin.internal_error,
+    "dropped": tianjin.drop,
+    "tokens expired": tianjin.expire_tokens,
+    "truncated": tianjin.truncate,
+    "total shifted": tianjin.shift_total,
+    "row lost": tianjin.lose_row,
+    "row repeated": tianjin.repeat_row,
+    "floats": tianjin.float_amounts,
+    "error code": tianjin.error_code,
+    "forbidden": tianjin.answer(b"{}", status=403),
+    "redirected": tianjin.answer(b"", status=302),
+    "empty": tianjin.answer(b""),
+    "null": tianjin.answer(b"null"),
+    "no rows": tianjin.answer(b'{"code":0}'),
+    "no rows for sure": tianjin.answer(b'{"code":0,"total":0}'),
+    "rows are null": tianjin.answer(b'{"code":0,"total":0,"page":1,"size":4,"rows":null}'),
+}
+PASSING = (
+    "too many calls",
+    "too many calls, a second",
+    "too many calls, until a date",
+    "too many calls, unreadably",
+    "out of service",
+    "out of service, no word",
+    "internal error",
+    "dropped",
+    "tokens expired",
+)
+MOVING = ("total shifted", "row lost", "row repeated")
+
+JSON: st.SearchStrategy[object] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["code", "rows", "total", "page", "size", "id"]), inner)
+    ),
+)
+
+
+def rows_of(answer: SourceAnswer, form: str) -> dict[str, RawRow]:
+    rows = [row for row in answer.rows if row.form == form]
+    assert len({row.key for row in rows}) == len(rows)
+    return {row.key: row for row in rows}
+
+
+def assert_complete_or_silent(answer: SourceAnswer, truth: SourceAnswer) -> None:
+    """THE property: a cell with a watermark holds every row there is; any other says why it does not."""
+    assert answer.watermarks.keys() | answer.silent.keys() == CELLS
+    assert not answer.watermarks.keys() & answer.silent.keys()
+    assert all(answer.silent.values())
+    for form, cells in (("penalties", PENALTIES), ("serious-lists", LISTS)):
+        if cells & answer.watermarks.keys():
+            got, expected = rows_of(answer, form), rows_of(truth, form)
+            assert got.keys() == expected.keys()
+            assert [_but_floats(row) for row in got.values()] == [_but_floats(expected[key]) for key in got]
+
+
+def _but_floats(row: RawRow) -> dict[str, object]:
+    """Its values; an amount that a float was made of is not readable any more, which another test shows."""
+    return {column: value for column, value in row.values.items() if column != "penAm"}
+
+
+async def test_every_fact_comes_back_as_the_record_that_it_is(open_bench: Open) -> None:
+    async with open_bench(CROWDED, page_size=13) as bench:
+        answer = await bench.source.search(search_for(SUBJECT))
+
+    assert bench.faults.calls.count("/api/v1/penalties/query") == 5
+    assert answer.watermarks == dict.fromkeys(CELLS, CROWDED.as_of)
+    assert answer.silent == {}
+    penalties = {fact.key: fact for fact in CROWDED.penalties}
+    entries = {fact.key: fact for fact in CROWDED.list_entries}
+    assert {row.key for row in answer.rows} == penalties.keys() | entries.keys()
+    for row in answer.rows:
+        outcome = map_row(row, reading(PROFILE))
+        assert isinstance(outcome, Readable), outcome
+        if row.form == "penalties":
+            decision = penalties[row.key]
+            assert outcome.draft.penalty == penalty_of(decision)
+            assert (outcome.key, row.received_at) == ((decision.domain, PENALTY), decision.received_at)
+        else:
+            entry = entries[row.key]
+            assert outcome.draft.list_entry == entry_of(entry)
+            assert (outcome.key, row.received_at) == ((entry.domain, SERIOUS_LIST), entry.received_at)
+
+
+async def test_a_subject_without_anything_has_no_rows_and_every_watermark(open_bench: Open) -> None:
+    async with open_bench(CROWDED) as bench:
+        answer = await bench.source.search(search_for(NOBODY))
+
+    assert (answer.rows, answer.silent) == ((), {})
+    assert answer.watermarks == dict.fromkeys(CELLS, CROWDED.as_of)
+
+
+async def test_says_which_kinds_of_identifier_were_searched_for(open_bench: Open) -> None:
+    search = search_for(SUBJECT)
+    number = common_pb2.Identifier(kind=common_pb2.IDENTIFIER_KIND_REGISTRATION_NUMBER, value="120000000000001")
+    async with open_bench(SMALL) as bench:
+        answer = await bench.source.search(replace(search, identifiers=(*search.identifiers, number)))
+
+    assert answer.searched == {
+        common_pb2.IDENTIFIER_KIND_USCC,
+        common_pb2.IDENTIFIER_KIND_ORGANISATION_CODE,
+        common_pb2.IDENTIFIER_KIND_NAME,
+    }
+
+
+async def test_rows_under_a_former_code_are_found(open_bench: Open) -> None:
+    own = common_pb2.Identifier(kind=common_pb2.IDENTIFIER_KIND_USCC, value=NOBODY.uscc)
+    former = common_pb2.Identifier(kind=common_pb2.IDENTIFIER_KIND_FORMER_USCC, value=SUBJECT.uscc)
+    async with open_bench(SMALL) as bench:
+        answer = await bench.source.search(replace(search_for(NOBODY), identifiers=(own, former)))
+
+    assert rows_of(answer, "penalties").keys() == {fact.key for fact in SMALL.penalties}
+    assert rows_of(answer, "serious-lists").keys() == {fact.key for fact in SMALL.list_entries}
+
+
+async def test_only_the_types_of_data_that_are_wanted_are_asked_for(open_bench: Open) -> None:
+    async with open_bench(SMALL) as bench:
+        answer = await bench.source.search(replace(search_for(SUBJECT), cells=LISTS))
+
+    assert "/api/v1/penalties/query" not in bench.faults.calls
+    assert answer.watermarks.keys() == LISTS
+
+
+async def test_watermarks_are_those_of_the_state_of_supply(open_bench: Open) -> None:
+    async with open_bench(SMALL) as bench:
+        assert await bench.source.watermarks() == dict.fromkeys(CELLS, SMALL.as_of)
+
+
+async def test_a_cell_that_the_state_of_supply_lacks_is_silent_and_alone_so(open_bench: Open) -> None:
+    def without_health(document: dict[str, Any]) -> None:
+        document["rows"] = [row for row in document["rows"] if row["deptCode"] != "0216"]
+
+    async with open_bench(SMALL) as bench:
+        bench.faults.add(tianjin.alter(without_health), on="supply")
+        answer = await bench.source.search(search_for(SUBJECT))
+
+    assert answer.silent.keys() == {("health", PENALTY)}
+    assert_complete_or_silent(answer, answer)
+
+
+@pytest.mark.parametrize("name", HOSTILE_NAMES)
+async def test_hostile_names_are_only_names(open_bench: Open, name: str) -> None:
+    async with open_bench(renamed(SMALL, name)) as bench:
+        found = await bench.source.search(search_for(NOBODY, names=(name,)))
+        nothing = await bench.source.search(search_for(NOBODY, names=(name[1:],)))
+
+    assert {row.values["entName"] for row in found.rows} == {name}
+    assert (len(found.rows), found.silent) == (16, {})
+    assert (nothing.rows, nothing.silent) == ((), {})
+
+
+# --- The token ------------------------------------------------------------------------------------------------------------
+
+
+async def test_one_token_serves_searches_that_begin_at_once(open_bench: Open) -> None:
+    async with open_bench(SMALL) as bench:
+        await asyncio.gather(*(bench.source.search(search_for(SUBJECT)) for _ in range(8)))
+
+    assert bench.faults.calls.count("/auth/token") == 1
+
+
+async def test_one_new_token_serves_all_who_were_refused_with_the_old_one(open_bench: Open) -> None:
+    async with open_bench(SMALL) as bench:
+        await bench.source.watermarks()
+        bench.faults.add(tianjin.expire_tokens, on="supply")
+        answers = await asyncio.gather(*(bench.source.search(search_for(SUBJECT)) for _ in range(8)))
+
+    assert bench.faults.calls.count("/auth/token") == 2
+    assert all(not answer.silent for answer in answers)
+
+
+async def test_a_token_is_renewed_before_it_ends(open_bench: Open) -> None:
+    async with open_bench(SMALL) as bench:
+        await bench.source.watermarks()
+        bench.now += tianjin.TOKEN_LIFE * 0.95
+        await bench.source.watermarks()
+
+    assert bench.faults.calls == ["/auth/token", "/api/v1/supply"] * 2
+
+
+async def test_a_new_token_that_is_refused_too_is_final(open_bench: Open) -> None:
+    async with open_bench(SMALL) as bench:
+        bench.faults.add(tianjin.expire_tokens, tianjin.expire_tokens, on="supply")
+        with pytest.raises(SourceError, match="got 401"):
+            await bench.source.watermarks()
+
+
+async def test_a_wrong_secret_is_named_by_its_file_and_not_shown(open_bench: Open) -> None:
+    async with open_bench(SMALL, secret="another") as bench:  # noqa: S106  # of the stand-in
+        with pytest.raises(SourceError) as raised:
+            await bench.source.search(search_for(SUBJECT))
+
+    assert "client.secret" in str(raised.value)
+    assert "no message" not in _everything(raised.value)
+
+
+async def test_what_the_platform_says_about_a_token_is_not_repeated(open_bench: Open) -> None:
+    echo = json.dumps({"code": 3, "message": "a secret that is in no message"}).encode()
+    async with open_bench(SMALL) as bench:
+        bench.faults.add(tianjin.answer(echo), on="token")
+        with pytest.raises(SourceError) as raised:
+            await bench.source.watermarks()
+
+    assert "no message" not in _everything(raised.value)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"  \n", b"\xff"], ids=["missing", "empty", "blank", "binary"])
+async def test_a_file_without_a_secret_opens_no_source(open_bench: Open, tmp_path: Any, content: bytes | None) -> None:
+    file = tmp_path / "empty.secret"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(SourceError, match=r"empty\.secret"):
+        async with open_bench(SMALL, client_secret_file=file):
+            pass
+
+
+# --- What goes wrong ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("fault", "on"),
+    [
+        *((fault, on) for fault in PASSING for on in ("token", "supply", "penalties", "serious-lists")),
+        *((fault, on) for fault in MOVING for on in ("penalties", "serious-lists")),
+    ],
+)
+async def test_one_passing_fault_changes_nothing(open_bench: Open, fault: str, on: str) -> None:
+    async with open_bench(SMALL, page_size=4) as bench:
+        bench.faults.add(EVERY_FAULT[fault], on=on)
+        answer = await bench.source.search(search_for(SUBJECT))
+        truth = await bench.source.search(search_for(SUBJECT))
+
+    assert answer == truth
+
+
+@pytest.mark.parametrize("fault", [name for name in EVERY_FAULT if name not in {"floats", "tokens expired"}])
+async def test_a_lasting_fault_silences_its_type_of_data_and_no_other(open_bench: Open, fault: str) -> None:
+    async with open_bench(SMALL, page_size=4) as bench:
+        truth = await bench.source.search(search_for(SUBJECT))
+        bench.faults.add(*[EVERY_FAULT[fault]] * 200, on="penalties")
+        answer = await bench.source.search(search_for(SUBJECT))
+
+    assert answer.silent.keys() == PENALTIES
+    assert rows_of(answer, "penalties") == {}
+    assert rows_of(answer, "serious-lists") == rows_of(truth, "serious-lists")
+
+
+async def test_an_amount_that_is_a_number_makes_its_row_unreadable(open_bench: Open) -> None:
+    async with open_bench(SMALL) as bench:
+        bench.faults.add(tianjin.float_amounts, on="penalties")
+        answer = await bench.source.search(search_for(SUBJECT))
+
+    fined = {fact.key for fact in SMALL.penalties if fact.fine}
+    outcomes = {row.key: map_row(row, reading(PROFILE)) for row in answer.rows}
+    assert {key for key, outcome in outcomes.items() if isinstance(outcome, Unreadable)} == fined
+    assert {outcome.field for outcome in outcomes.values() if isinstance(outcome, Unreadable)} == {"penAm"}
+
+
+async def test_no_answer_in_time_silences_its_type_of_data(open_bench: Open) -> None:
+    async with open_bench(SMALL, request_timeout_s=0.2, attempts=2) as bench:
+        bench.faults.add(tianjin.hang, tianjin.hang, on="penalties")
+        answer = await bench.source.search(search_for(SUBJECT))
+
+    assert answer.silent.keys() >= PENALTIES
+
+
+async def test_nothing_is_waited_for_past_the_deadline(open_bench: Open) -> None:
+    async with open_bench(SMALL) as bench:
+        bench.faults.add(tianjin.hang, on="serious-lists")
+        answer = await bench.source.search(search_for(SUBJECT, until=NOW + timedelta(seconds=1)))
+        with pytest.raises(SourceError, match="deadline"):
+            await bench.source.search(search_for(SUBJECT, until=NOW - timedelta(seconds=1)))
+
+    assert answer.silent.keys() >= LISTS
+
+
+async def test_waits_as_long_as_told(open_bench: Open) -> None:
+    async with open_bench(SMALL) as bench:
+        bench.faults.add(tianjin.busy(429, retry_after="7"), on="supply")
+        bench.faults.add(
+            tianjin.busy(503, retry_after=format_datetime(NOW + timedelta(seconds=3), usegmt=True)), on="supply"
+        )
+        await bench.source.search(search_for(SUBJECT))
+
+    assert bench.slept == [7.0, 3.0]
+
+
+async def test_does_not_begin_a_wait_that_ends_after_the_deadline(open_bench: Open) -> None:
+    async with open_bench(SMALL) as bench:
+        bench.faults.add(tianjin.busy(429, retry_after="3600"), on="penalties")
+        answer = await bench.source.search(search_for(SUBJECT))
+
+    assert bench.slept == []
+    assert answer.silent.keys() == PENALTIES
+
+
+async def test_asks_so_often_and_no_more(open_bench: Open) -> None:
+    async with open_bench(SMALL, attempts=4) as bench:
+        bench.faults.add(*[tianjin.internal_error] * 9, on="supply")
+        with pytest.raises(SourceError, match="status 500"):
+            await bench.source.watermarks()
+
+    assert bench.faults.calls.count("/api/v1/supply") == 4
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 302])
+async def test_asks_once_where_asking_again_is_no_use(open_bench: Open, status: int) -> None:
+    async with open_bench(SMALL) as bench:
+        bench.faults.add(tianjin.answer(b"{}", status=status), on="supply")
+        with pytest.raises(SourceError, match=f"got {status}"):
+            await bench.source.watermarks()
+
+    assert bench.faults.calls.count("/api/v1/supply") == 1
+
+
+async def test_pages_that_move_are_read_again(open_bench: Open) -> None:
+    async with open_bench(SMALL, readings=2, page_size=4) as bench:
+        bench.faults.add(*[tianjin.shift_total] * 2, on="penalties")
+        answer = await bench.source.search(search_for(SUBJECT))
+
+    assert answer.silent == {}
+    assert bench.faults.calls.count("/api/v1/penalties/query") == 6
+
+
+async def test_a_total_that_changes_on_the_last_page_is_a_move_too(open_bench: Open) -> None:
+    async with open_bench(SMALL, page_size=4) as bench:
+        bench.faults.add(*[tianjin.alter(lambda _: None)] * 2, tianjin.shift_total, on="penalties")
+        answer = await bench.source.search(search_for(SUBJECT))
+
+    assert answer.silent == {}
+    assert bench.faults.calls.count("/api/v1/penalties/query") == 6
+
+
+async def test_pages_that_keep_moving_are_given_up(open_bench: Open) -> None:
+    async with open_bench(SMALL, readings=2, page_size=4) as bench:
+        bench.faults.add(*[tianjin.repeat_row] * 6, on="penalties")
+        answer = await bench.source.search(search_for(SUBJECT))
+
+    assert set(answer.silent.values()) == {"penalties: expected 11 distinct rows, got 8"}
+
+
+async def test_an_answer_that_is_too_large_is_not_read(open_bench: Open) -> None:
+    async with open_bench(SMALL, max_body_bytes=50_000) as bench:
+        bench.faults.add(tianjin.answer(b'{"code":0,"rows":[' + b" " * 60_000 + b"]}"), on="supply")
+        with pytest.raises(SourceError, match="at most 50000 bytes"):
+            await bench.source.watermarks()
+
+
+async def test_more_rows_than_anybody_has_are_not_read(open_bench: Open) -> None:
+    async with open_bench(SMALL, max_rows=10) as bench:
+        answer = await bench.source.search(search_for(SUBJECT))
+
+    assert set(answer.silent.values()) == {"penalties: expected at most 10 rows, got 11"}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b"\xff\xfe", id="other bytes"),
+        pytest.param('{"code":0,"rows":[]}'.encode("utf-16"), id="UTF-16"),
+        pytest.param(b"<html></html>", id="HTML"),
+        pytest.param(b"[" * 100_000, id="deep"),
+        pytest.param(b'{"code":0,"rows":[],"rows":[]}', id="a name twice"),
+        pytest.param(b'{"code":0,"x":NaN,"rows":[]}', id="NaN"),
+        pytest.param(b'{"code":0,"x":1e99999999999999999999,"rows":[]}', id="a number of no size"),
+        pytest.param(b'{"code":0,"x":' + b"9" * 5000 + b',"rows":[]}', id="a number of 5000 digits"),
+        pytest.param(b'{"code":0,"x":"\\ud800","rows":[]}', id="half a character"),
+        pytest.param(b'{"code":"0","rows":[]}', id="the code is text"),
+        pytest.param(b'{"code":false,"rows":[]}', id="the code is a truth value"),
+        pytest.param(b'{"code":0,"rows":{}}', id="rows are an object"),
+        pytest.param(b'{"code":0,"rows":[[]]}', id="a row is an array"),
+        pytest.param(
+            b'{"code":0,"rows":[{"deptCode":201,"dataType":"PEN","suppliedUpTo":1}]}', id="department is a number"
+        ),
+        pytest.param(
+            b'{"code":0,"rows":[{"deptCode":"0201","dataType":"PEN","suppliedUpTo":1.5}]}', id="an instant is a float"
+        ),
+        pytest.param(
+            b'{"code":0,"rows":[{"deptCode":"0201","dataType":"PEN","suppliedUpTo":99999999999999999}]}',
+            id="the year 3 million",
+        ),
+    ],
+)
+async def test_whatever_is_not_as_described_is_refused(open_bench: Open, body: bytes) -> None:
+    async with open_bench(SMALL) as bench:
+        bench.faults.add(tianjin.answer(body), on="supply")
+        with pytest.raises(SourceError):
+            await bench.source.watermarks()
+
+
+def _set(column: str, value: object) -> tianjin.Fault:
+    return tianjin.alter(lambda document: document["rows"][0].update({column: value}))
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(_set("id", ""), id="no id"),
+        pytest.param(_set("id", 7), id="the id is a number"),
+        pytest.param(_set("receivedTime", None), id="not received"),
+        pytest.param(_set("penDecNo", {"text": "1"}), id="a value is an object"),
+        pytest.param(_set("penDecNo", ["1"]), id="a value is an array"),
+        pytest.param(tianjin.alter(lambda document: document.update(code=7)), id="an error, with rows"),
+        pytest.param(tianjin.alter(lambda document: document.update(total=True)), id="the total is a truth value"),
+        pytest.param(tianjin.alter(lambda document: document.update(total=-1)), id="the total is negative"),
+        pytest.param(tianjin.alter(lambda document: document.update(page=2)), id="another page"),
+        pytest.param(tianjin.alter(lambda document: document.update(size=2)), id="another size"),
+    ],
+)
+async def test_a_page_that_is_not_as_described_silences_its_type_of_data(
+    open_bench: Open, fault: tianjin.Fault
+) -> None:
+    async with open_bench(SMALL) as bench:
+        bench.faults.add(fault, on="penalties")
+        answer = await bench.source.search(search_for(SUBJECT))
+
+    assert answer.silent.keys() == PENALTIES
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("newColumn", "x"),
+        ("status", "UNKNOWN"),
+        ("deptCode", "0300"),
+        ("penDecDate", "2024-03-01"),
+        ("penDecDate", 1709222400001),
+    ],
+)
+async def test_a_row_that_cannot_be_read_with_certainty_is_handed_over_and_refused_by_the_mapping(
+    open_bench: Open, column: str, value: object
+) -> None:
+    async with open_bench(SMALL) as bench:
+        bench.faults.add(_set(column, value), on="penalties")
+        answer = await bench.source.search(search_for(SUBJECT))
+
+    outcomes = [map_row(row, reading(PROFILE)) for row in answer.rows]
+    assert [outcome.field for outcome in outcomes if isinstance(outcome, Unreadable)] == [column]
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    schedule=st.lists(
+        st.tuples(
+            st.sampled_from(["/", "token", "supply", "penalties", "serious-lists"]),
+            st.sampled_from(sorted(EVERY_FAULT)),
+        ),
+        max_size=14,
+    ),
+    page_size=st.integers(1, 6),
+)
+async def test_rows_are_complete_or_their_cells_silent_whatever_goes_wrong(
+    open_bench: Open, schedule: list[tuple[str, str]], page_size: int
+) -> None:
+    async with open_bench(SMALL, page_size=page_size) as bench:
+        truth = await bench.source.search(search_for(SUBJECT))
+        for on, fault in schedule:
+            bench.faults.add(EVERY_FAULT[fault], on=on)
+        try:
+            answer = await bench.source.search(search_for(SUBJECT))
+        except SourceError:
+            return
+        assert_complete_or_silent(answer, truth)
+
+
+@settings(max_examples=60, deadline=None)
+@given(body=st.binary(max_size=200) | JSON.map(lambda value: json.dumps(value).encode()))
+async def test_no_bytes_make_anything_but_a_source_error(open_bench: Open, body: bytes) -> None:
+    async with open_bench(SMALL) as bench:
+        bench.faults.add(tianjin.answer(body), on="penalties")
+        answer = await bench.source.search(search_for(SUBJECT))
+
+    assert answer.silent.keys() == PENALTIES
+
+
+# --- Small things ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ("0", timedelta(0)),
+        (" 12 ", timedelta(seconds=12)),
+        ("Sun, 22 Nov 2026 02:30:05 GMT", timedelta(seconds=5)),
+        ("Sun, 22 Nov 2026 02:30:05 -0000", timedelta(seconds=5)),
+        ("Sat, 21 Nov 2026 02:30:05 GMT", timedelta(0)),
+        ("", None),
+        ("-1", None),
+        ("1.5", None),
+        ("soon", None),
+        ("9" * 30, None),
+    ],
+)
+def test_reads_when_to_come_again(header: str, expected: timedelta | None) -> None:
+    assert read_retry_after(header, NOW) == expected
+
+
+def test_the_profile_can_be_relied_on() -> None:
+    check_profile(PROFILE, CATALOGUE)
+
+
+async def test_the_profile_accounts_for_every_column_of_the_platform(open_bench: Open) -> None:
+    async with open_bench(SMALL) as bench:
+        answer = await bench.source.search(search_for(SUBJECT))
+
+    for row in answer.rows:
+        form = PROFILE.forms[row.form]
+        assert row.values.keys() == columns_read(form) | form.ignored.keys()
+
+
+def _everything(error: BaseException | None) -> str:
+    text = ""
+    while error is not None:
+        text += f"{error} {error!r}"
+        error = error.__cause__ or error.__context__
+    return text

@@ -1,0 +1,16 @@
+"""The examples in the docstrings hold."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import pkgutil
+
+import pytest
+
+import contract
+
+
+@pytest.mark.parametrize("name", [module.name for module in pkgutil.iter_modules(contract.__path__)])
+def test_examples_hold(name: str) -> None:
+    assert doctest.testmod(importlib.import_module(f"contract.{name}")).failed == 0
