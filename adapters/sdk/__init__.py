@@ -1,0 +1,1 @@
+"""The adapter, once, for every province."""

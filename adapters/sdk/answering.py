@@ -1,0 +1,294 @@
+"""From the bytes of a query to the bytes of its answer: the numbered steps that every province takes.
+
+1. Check the query (query_checks.py). A query that was answered before gets the stored bytes.
+2. Ask the platform for the covered cells, within the deadline (platform.py).
+3. Read the rows: whose they are, and what they say (findings.py).
+4. In one transaction: look the nonce up again; give the records their identity; build the cells; sign; keep answer,
+   nonce, statement and audit.
+5. Send what was kept.
+
+Two identical queries at once both come as far as 4; the second finds the first one's answer there and sends that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import structlog
+
+from adapters.sdk.coverage import CoverageDesk, StatedCoverage, issuer_contact
+from adapters.sdk.errors import LedgerConflictError
+from adapters.sdk.findings import Findings, FoundRecord, read_rows
+from adapters.sdk.fragment import Evidence, answerable_cells, build_fragment
+from adapters.sdk.ledger import AuditLine, Ledger, LedgerTransaction, RecordIdentity
+from adapters.sdk.mapping import Reading, decision_key
+from adapters.sdk.metrics import AdapterMetrics
+from adapters.sdk.platform import Platform
+from adapters.sdk.profile import Profile
+from adapters.sdk.query_checks import Accepted, Answered, Asked, NotAccepted, QueryChecks
+from adapters.sdk.source import SourceAnswer
+from contract.catalogue import CellKey
+from contract.days import china_day
+from contract.errors import ErrorCode, HurenError
+from contract.payloads import FRAGMENT, REFUSAL
+from huren.fragment.v1 import fragment_pb2, record_pb2, refusal_pb2
+from runtime.clock import Clock
+from runtime.identity import MemberPeer
+from signing import SignedStatement, Signer
+
+ANSWERED: Final = "ANSWERED"
+REPEATED: Final = "REPEATED"
+
+MAX_ANSWER_BYTES: Final = 16_777_216
+"""Source: adapter_service.proto, AnswerResponse.answer_envelope."""
+
+_ATTEMPTS: Final = 5
+"""How often a transaction is tried that others get in the way of."""
+
+_NONCE_REUSED: Final = refusal_pb2.REFUSAL_REASON_NONCE_REUSED
+
+_MAY_ASK_AGAIN: Final = frozenset(
+    {
+        refusal_pb2.REFUSAL_REASON_CLOCK_SKEW,
+        refusal_pb2.REFUSAL_REASON_DEADLINE_PASSED,
+        refusal_pb2.REFUSAL_REASON_NONCE_REUSED,
+    }
+)
+"""Reasons that a new query, in time and with a new nonce, does not meet again by itself."""
+
+_log: Final = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What the platform said: its answer (None: nothing), and what the rows in it say about the subject."""
+
+    answer: SourceAnswer | None
+    findings: Findings
+
+
+@dataclass(frozen=True, slots=True)
+class _Signed:
+    """A statement, and how it is counted."""
+
+    statement: SignedStatement
+    result: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """The envelope that is sent, and how it is counted."""
+
+    envelope: bytes
+    result: str
+
+
+class Answering:
+    """Answers queries for one province."""
+
+    def __init__(
+        self,
+        *,
+        profile: Profile,
+        checks: QueryChecks,
+        platform: Platform,
+        coverage: CoverageDesk,
+        ledger: Ledger,
+        signer: Signer,
+        metrics: AdapterMetrics,
+        clock: Clock,
+    ) -> None:
+        self._profile = profile
+        self._checks = checks
+        self._platform = platform
+        self._coverage = coverage
+        self._ledger = ledger
+        self._signer = signer
+        self._metrics = metrics
+        self._clock = clock
+
+    async def answer(self, envelope: bytes, peer: MemberPeer) -> bytes:
+        """Gives the envelope of the fragment or refusal that answers a query. It is kept before it is given.
+
+        Raises:
+            HurenError: There is no statement to answer, or it cannot be answered now.
+            StoreUnavailableError: The database cannot do it now.
+        """
+        checked = await self._checks.check(envelope, peer, self._clock())  # 1
+        match checked:
+            case Answered(stored):
+                self._metrics.answers.labels(REPEATED).inc()
+                return stored
+            case NotAccepted(asked, reason, detail):
+                name = _reason_name(reason)
+                _log.info("query refused", reason=name, detail=detail)
+                return await self._refuse(asked, reason)
+            case Accepted():
+                return await self._answer(checked)
+
+    async def _answer(self, accepted: Accepted) -> bytes:
+        coverage = await self._stated_coverage(accepted)
+        answer = await self._ask(accepted, coverage)  # 2
+        at = self._clock()
+        reading = Reading(
+            profile=self._profile, catalogue=accepted.catalogue, window=accepted.window, day=china_day(at)
+        )
+        findings = read_rows(answer.rows if answer else (), accepted.wanted, reading)  # 3
+        self._report(findings)
+        return await self._settled(
+            lambda transaction: self._conclude(transaction, accepted, coverage, Said(answer, findings), at=at)  # 4, 5
+        )
+
+    async def _settled(self, work: Callable[[LedgerTransaction], Awaitable[_Kept]]) -> bytes:
+        """Does the work in one transaction, again where another got in its way, and counts what was kept."""
+        for _ in range(_ATTEMPTS):
+            try:
+                async with self._ledger.write() as transaction:
+                    kept = await work(transaction)
+            except LedgerConflictError:
+                continue
+            self._metrics.answers.labels(kept.result).inc()
+            return kept.envelope
+        raise HurenError(ErrorCode.STORE_UNAVAILABLE)
+
+    async def _stated_coverage(self, accepted: Accepted) -> StatedCoverage:
+        for _ in range(_ATTEMPTS):
+            try:
+                return await self._coverage.in_force(accepted.catalogue)
+            except LedgerConflictError:
+                continue
+        raise HurenError(ErrorCode.STORE_UNAVAILABLE)
+
+    async def _ask(self, accepted: Accepted, coverage: StatedCoverage) -> SourceAnswer | None:
+        cells = answerable_cells(accepted.query, accepted.catalogue, coverage.payload)
+        if not cells:
+            return None
+        identifiers = tuple(accepted.query.subject.identifiers)
+        return await self._platform.search(identifiers, accepted.window, cells, accepted.deadline)
+
+    async def _conclude(
+        self,
+        transaction: LedgerTransaction,
+        accepted: Accepted,
+        coverage: StatedCoverage,
+        said: Said,
+        *,
+        at: datetime,
+    ) -> _Kept:
+        asked = accepted.asked
+        stored = await transaction.stored_answer(asked.peer, accepted.nonce)
+        if stored is not None and stored.query_envelope == asked.envelope:
+            return _Kept(stored.answer_envelope, REPEATED)
+        if stored is not None:
+            return await self._keep(transaction, asked, self._refusal(asked, _NONCE_REUSED, at), at=at)
+        asked_for = answerable_cells(accepted.query, accepted.catalogue, coverage.payload)
+        listed = [record for record in said.findings.records if record.cell in asked_for]
+        evidence = Evidence(
+            catalogue=accepted.catalogue,
+            coverage=coverage.payload,
+            answer=said.answer,
+            findings=said.findings,
+            records=_identified(listed, await transaction.identities(listed)),
+            at=at,
+        )
+        fragment = build_fragment(
+            accepted.query,
+            evidence,
+            header=self._signer.new_header(at),
+            query_statement_id=asked.statement_id,
+            coverage_statement_id=coverage.statement_id,
+            disclosure=self._profile.disclosure,
+        )
+        statement = self._signer.sign(FRAGMENT, fragment)
+        if len(statement.envelope) > MAX_ANSWER_BYTES:
+            raise HurenError(ErrorCode.INTERNAL)
+        self._count_cells(fragment)
+        return await self._keep(transaction, asked, _Signed(statement, ANSWERED), at=at)
+
+    async def _refuse(self, asked: Asked, reason: refusal_pb2.RefusalReason.ValueType) -> bytes:
+        async def work(transaction: LedgerTransaction) -> _Kept:
+            if asked.nonce is not None:
+                stored = await transaction.stored_answer(asked.peer, asked.nonce)
+                if stored is not None and stored.query_envelope == asked.envelope:
+                    return _Kept(stored.answer_envelope, REPEATED)
+            at = self._clock()
+            return await self._keep(transaction, asked, self._refusal(asked, reason, at), at=at)
+
+        return await self._settled(work)
+
+    def _refusal(self, asked: Asked, reason: refusal_pb2.RefusalReason.ValueType, at: datetime) -> _Signed:
+        refusal = refusal_pb2.Refusal(
+            header=self._signer.new_header(at),
+            query_statement_id=asked.statement_id,
+            reason=reason,
+            contact=issuer_contact(self._profile),
+            may_ask_again=reason in _MAY_ASK_AGAIN,
+        )
+        return _Signed(self._signer.sign(REFUSAL, refusal), _reason_name(reason))
+
+    async def _keep(self, transaction: LedgerTransaction, asked: Asked, signed: _Signed, *, at: datetime) -> _Kept:
+        """Keeps a statement with its nonce, if the nonce is the signer's and still free, and its line of audit."""
+        line = _audit_line(asked, signed.result, at)
+        answer = signed.statement
+        await transaction.keep_statement(answer, at)
+        if asked.nonce is not None and await transaction.stored_answer(asked.peer, asked.nonce) is None:
+            await transaction.use_nonce(
+                asked.peer, asked.nonce, query_envelope=asked.envelope, answer=answer.statement_id, line=line
+            )
+        await transaction.record_query(line, answer.statement_id)
+        return _Kept(answer.envelope, signed.result)
+
+    def _report(self, findings: Findings) -> None:
+        self._metrics.count_rows(findings.outcomes)
+        for problem in findings.problems:
+            _log.warning("row unreadable", problem=problem)
+        elsewhere = findings.outcomes.get("decided_elsewhere", 0)
+        if elsewhere:
+            _log.info("rows decided elsewhere left out", count=elsewhere)
+
+    def _count_cells(self, fragment: fragment_pb2.Fragment) -> None:
+        for cell in fragment.cells:
+            state = fragment_pb2.CellState.Name(cell.state).removeprefix("CELL_STATE_")
+            if cell.reason:
+                state = fragment_pb2.UnavailableReason.Name(cell.reason).removeprefix("UNAVAILABLE_REASON_")
+            self._metrics.cells.labels(state).inc()
+
+
+def _identified(
+    listed: Iterable[FoundRecord], identities: Mapping[tuple[str, str], RecordIdentity]
+) -> Mapping[CellKey, Sequence[record_pb2.Record]]:
+    """The records by cell, the latest first."""
+    by_cell: dict[CellKey, list[record_pb2.Record]] = {}
+    for found in listed:
+        record = identities[found.form, found.source_key].identify(found.draft)
+        record.decision_key = decision_key(record)
+        by_cell.setdefault(found.cell, []).append(record)
+    for records in by_cell.values():
+        records.sort(key=lambda record: record.record_id)
+        records.sort(key=_day_of, reverse=True)
+    return by_cell
+
+
+def _day_of(record: record_pb2.Record) -> str:
+    return record.penalty.decided_on if record.HasField("penalty") else record.list_entry.listed_on
+
+
+def _audit_line(asked: Asked, outcome: str, at: datetime) -> AuditLine:
+    query = asked.query
+    return AuditLine(
+        at=at,
+        asked_by=asked.peer,
+        uscc=query.subject.uscc if query else "",
+        purpose=query.purpose if query else 0,
+        basis=query.authorisation.basis if query else 0,
+        request_id=query.request_id if query else "",
+        query_statement_id=asked.statement_id,
+        outcome=outcome,
+    )
+
+
+def _reason_name(reason: refusal_pb2.RefusalReason.ValueType) -> str:
+    return refusal_pb2.RefusalReason.Name(reason).removeprefix("REFUSAL_REASON_")

@@ -1,0 +1,275 @@
+"""Runs an adapter: the composition root, the same for every province.
+
+    run_adapter(PROFILE, SourceSettings, open_source)      all of adapters/<province>/__main__.py
+
+It does not start, with exit code 2 and the reason, when settings, keys and profile do not fit together: another province's
+settings, a signing key that nobody would believe, an issuer's name that is not verified in production.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final, NoReturn
+
+import structlog
+
+from adapters.sdk.answering import Answering
+from adapters.sdk.coverage import CoverageDesk
+from adapters.sdk.ledger import Ledger
+from adapters.sdk.metrics import AdapterMetrics
+from adapters.sdk.platform import Platform
+from adapters.sdk.profile import Profile
+from adapters.sdk.profile_check import check_profile
+from adapters.sdk.query_checks import MAX_ENVELOPE_BYTES, QueryChecks
+from adapters.sdk.servicer import AdapterFacts, AdapterServicer, StatusServicer, coverage_in_force
+from adapters.sdk.settings import AdapterSettings, S
+from adapters.sdk.source import Source, SourceError
+from contract.catalogue import CatalogueSet, published_catalogues
+from contract.days import china_day
+from contract.payloads import ENTITLED
+from contract.registry import Registry
+from huren.envelope.v1 import envelope_pb2
+from huren.fragment.v1 import adapter_service_pb2, adapter_service_pb2_grpc
+from huren.status.v1 import status_service_pb2, status_service_pb2_grpc
+from runtime.clock import Clock, system_clock
+from runtime.database import Database, open_database
+from runtime.errors import SettingsError, SettingsProblem
+from runtime.grpc_server import GrpcServer, ServedService
+from runtime.process import StopSignal, announce, run_process
+from runtime.registry import RegistryFileError, TableRegistry
+from runtime.settings import load_settings
+from runtime.telemetry import Metrics, configure_logging, serve_metrics
+from runtime.tls import read_tls
+from signing import KeyEntry, KeyFileError, PrivateKey, Signer, TrustStore, TrustStoreError, Verifier
+
+GRACE: Final = timedelta(seconds=10)
+"""How long running calls may finish when the process stops."""
+
+_ROLE: Final = envelope_pb2.MEMBER_ROLE_ADAPTER
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What an adapter stands on; tests put their own in.
+
+    Attributes:
+        profile: The province as data.
+        source: Its platform.
+        ledger: Its own memory.
+        registry: Who is registered where, as far as this province knows.
+        catalogues: The catalogues it knows.
+        key: Its signing key.
+        trust: Whose statements it believes; holds the entry of its own key.
+        certificate_not_after: When its TLS certificate ends.
+        metrics: Where it counts.
+        clock: Its clock.
+    """
+
+    profile: Profile
+    source: Source
+    ledger: Ledger
+    registry: Registry
+    catalogues: CatalogueSet
+    key: PrivateKey
+    trust: TrustStore
+    certificate_not_after: datetime
+    metrics: Metrics
+    clock: Clock
+
+
+def run_adapter(
+    profile: Profile,
+    source_settings: type[S],
+    open_source: Callable[[S], Awaitable[Source]],
+    argv: Sequence[str] | None = None,
+) -> NoReturn:
+    """Reads `--config FILE`, serves until SIGTERM, and ends the process.
+
+    Args:
+        profile: The province as data.
+        source_settings: Model of the settings under `source`.
+        open_source: Opens the platform. Raises SourceError where its settings cannot be used.
+        argv: Arguments; those of the process unless told.
+    """
+    parser = argparse.ArgumentParser(prog=f"python -m adapters.{profile.province.slug}", description="Runs an adapter.")
+    parser.add_argument("--config", type=Path, required=True, help="settings file (TOML)")
+    path: Path = parser.parse_args(argv).config
+    model: type[AdapterSettings[S]] = AdapterSettings[source_settings]  # type: ignore[valid-type]
+
+    async def main(stop: StopSignal) -> None:
+        settings = load_settings(model, path)
+        require_startable(settings, profile, path)
+        await _serve(settings, profile, open_source, path, stop=stop)
+
+    sys.exit(run_process(main))
+
+
+def require_startable(settings: AdapterSettings[S], profile: Profile, path: Path) -> None:
+    """Refuses settings that are another province's, and an issuer that is not verified in production.
+
+    Raises:
+        SettingsError: Either.
+    """
+    if settings.province != profile.province.slug:
+        raise _unfit(path, "province", profile.province.slug, settings.province)
+    if settings.mode == "production" and not profile.issuer_verified:
+        raise _unfit(path, "mode", "sandbox, while the issuer's name in the profile is not verified", settings.mode)
+
+
+def own_key_entry(key: PrivateKey, trust: TrustStore, profile: Profile) -> KeyEntry | None:
+    """The trust store's entry of the adapter's own key. None: nobody would believe what the key signs."""
+    entry = trust.find(key.key_id)
+    if entry is None or (entry.member, entry.role) != (profile.province, _ROLE):
+        return None
+    return entry if entry.payload_types >= ENTITLED[_ROLE] else None
+
+
+async def services_of(parts: Parts) -> tuple[ServedService, ...]:
+    """Plugs the parts together. States the coverage, so that a store or key that cannot is noticed before anybody asks.
+
+    Raises:
+        ProfileError: The profile contradicts itself or the catalogue in force.
+        RuntimeError: The key is not this adapter's in the trust store.
+        StoreUnavailableError: The database cannot do it now.
+    """
+    profile, clock = parts.profile, parts.clock
+    catalogue = parts.catalogues.in_force(china_day(clock()))
+    check_profile(profile, catalogue)
+    entry = own_key_entry(parts.key, parts.trust, profile)
+    if entry is None:
+        raise RuntimeError("the signing key is not this adapter's in the trust store")
+    await parts.ledger.prepare()
+    signer = Signer(parts.key, issuer=profile.province, role=_ROLE)
+    coverage = CoverageDesk(profile, ledger=parts.ledger, signer=signer, keyid=parts.key.key_id, clock=clock)
+    await coverage_in_force(coverage, catalogue)
+    metrics = AdapterMetrics(parts.metrics.registry)
+    platform = Platform(parts.source, metrics=metrics, clock=clock)
+    checks = QueryChecks(
+        province=profile.province,
+        verifier=Verifier(parts.trust, max_envelope_bytes=MAX_ENVELOPE_BYTES),
+        ledger=parts.ledger,
+        catalogues=parts.catalogues,
+        coverage=coverage,
+        registry=parts.registry,
+    )
+    answering = Answering(
+        profile=profile,
+        checks=checks,
+        platform=platform,
+        coverage=coverage,
+        ledger=parts.ledger,
+        signer=signer,
+        metrics=metrics,
+        clock=clock,
+    )
+    adapter = AdapterServicer(answering=answering, coverage=coverage, catalogues=parts.catalogues, clock=clock)
+    facts = AdapterFacts(
+        province=profile.province,
+        software_version=version("huren"),
+        key=entry,
+        certificate_not_after=parts.certificate_not_after,
+    )
+    status = StatusServicer(facts=facts, coverage=coverage, platform=platform, catalogues=parts.catalogues, clock=clock)
+    return (
+        ServedService(
+            adapter_service_pb2.DESCRIPTOR.services_by_name["AdapterService"],
+            partial(adapter_service_pb2_grpc.add_AdapterServiceServicer_to_server, adapter),
+        ),
+        ServedService(
+            status_service_pb2.DESCRIPTOR.services_by_name["StatusService"],
+            partial(status_service_pb2_grpc.add_StatusServiceServicer_to_server, status),
+        ),
+    )
+
+
+async def _serve(
+    settings: AdapterSettings[S],
+    profile: Profile,
+    open_source: Callable[[S], Awaitable[Source]],
+    path: Path,
+    *,
+    stop: StopSignal,
+) -> None:
+    configure_logging(settings.telemetry)
+    structlog.contextvars.bind_contextvars(process=f"adapter-{settings.province}")
+    metrics = Metrics()
+    key, trust = _key_and_trust(settings, profile, path)
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(_opened_database(settings, path))
+        registry = TableRegistry(database)
+        try:
+            await registry.load(settings.registry)
+            source = await open_source(settings.source)
+        except (OSError, RegistryFileError) as error:
+            raise _unfit(path, "registry", "a readable registry file", str(error)) from error
+        except SourceError as error:
+            raise _unfit(path, "source", "settings by which the platform can be reached", str(error)) from error
+        stack.push_async_callback(source.close)
+        services = await services_of(
+            Parts(
+                profile=profile,
+                source=source,
+                ledger=Ledger(database),
+                registry=registry,
+                catalogues=published_catalogues(),
+                key=key,
+                trust=trust,
+                certificate_not_after=read_tls(settings.tls).not_after,
+                metrics=metrics,
+                clock=system_clock,
+            )
+        )
+        server = GrpcServer(
+            services,
+            listen=settings.listen,
+            tls=settings.tls,
+            metrics=metrics,
+            max_concurrent_calls=settings.max_concurrent_calls,
+        )
+        metrics_port = await stack.enter_async_context(
+            serve_metrics(metrics, host=settings.telemetry.host, port=settings.telemetry.metrics_port)
+        )
+        port = await server.start()
+        announce(
+            settings.announce,
+            {
+                "grpc": f"{settings.listen.host}:{port}",
+                "metrics": f"http://{settings.telemetry.host}:{metrics_port}/metrics",
+            },
+        )
+        await stop.wait()
+        await server.stop(GRACE)
+
+
+def _key_and_trust(settings: AdapterSettings[S], profile: Profile, path: Path) -> tuple[PrivateKey, TrustStore]:
+    try:
+        key = PrivateKey.load(settings.signing_key)
+    except KeyFileError as error:
+        raise _unfit(path, "signing_key", "a signing key", str(error)) from error
+    try:
+        trust = TrustStore.from_directory(settings.trust)
+    except TrustStoreError as error:
+        raise _unfit(path, "trust", "a trust directory", str(error)) from error
+    if own_key_entry(key, trust, profile) is None:
+        expected = f"the key of adapter {profile.province.slug} in the trust directory"
+        raise _unfit(path, "signing_key", expected, f"key {key.key_id}")
+    return key, trust
+
+
+def _opened_database(settings: AdapterSettings[S], path: Path) -> Database:
+    try:
+        return open_database(settings.database)
+    except ValueError as error:
+        raise _unfit(path, "database", "the URL of a database", str(error)) from error
+
+
+def _unfit(path: Path, key: str, expected: str, got: str) -> SettingsError:
+    return SettingsError(path, SettingsProblem(key=key, expected=expected, got=got))

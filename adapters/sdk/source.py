@@ -1,0 +1,110 @@
+"""The port to a provincial platform: what every `adapters/<province>/source.py` implements.
+
+Rules:
+
+- A source says what it found and for which cells it answered; a cell it does not name was not answered. It never turns a
+  failure into an empty answer: an error, a page that is missing, a count that does not add up make the cells concerned silent.
+- Rows are handed over as the platform gave them: strings, numbers and nulls, not interpreted. Reading them is
+  `adapters/sdk/mapping.py`'s work, by the province's profile.
+- A source returns every row that bears one of the identifiers searched for, rows of other names or codes beside it left out. It
+  decides neither whether a row is the subject's nor whether it lies in the window (`matching.py`, `mapping.py`), and it may
+  return rows outside the window.
+- Only `SourceError` escapes. Whatever a platform's library raises is translated there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Protocol
+
+from contract.catalogue import CellKey
+from contract.days import DayRange
+from huren.common.v1 import common_pb2
+
+RawValue = str | int | Decimal | None
+"""A value as a platform gives it. Never a float: a number with a fraction is text or Decimal."""
+
+
+class SourceError(Exception):
+    """The platform did not answer, or not so that its answer can be used. The message is for the province's operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What is searched for.
+
+    Attributes:
+        identifiers: Everything by which the platform may know the subject, in the order of the query.
+        window: The period. A source may use it to read less, never to read rows that lists keep open.
+        cells: The covered cells that were asked for.
+        until: When the answer is not awaited any more.
+    """
+
+    identifiers: tuple[common_pb2.Identifier, ...]
+    window: DayRange
+    cells: frozenset[CellKey]
+    until: datetime
+
+    def values(self, *kinds: common_pb2.IdentifierKind.ValueType) -> tuple[str, ...]:
+        """The identifiers of these kinds, as text."""
+        return tuple(identifier.value for identifier in self.identifiers if identifier.kind in kinds)
+
+
+@dataclass(frozen=True, slots=True)
+class RawRow:
+    """One row of the platform, not interpreted.
+
+    Attributes:
+        form: Name of the profile's form (table, interface or file version) that says how to read it.
+        key: The row's own key in the platform: permanent, unique within `form`.
+        values: Column to value, every column that the platform gave.
+        received_at: When the platform received the row (归集时间).
+    """
+
+    form: str
+    key: str
+    values: Mapping[str, RawValue]
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SourceAnswer:
+    """What a platform said.
+
+    Attributes:
+        rows: The rows.
+        watermarks: For each cell that was answered in full: everything supplied up to this instant was considered.
+        silent: For each cell that was not: why, for the province's operator.
+        searched: Kinds of identifier that were searched for in every answered cell.
+        unattributable: For each cell that has any: how many rows the platform holds that belong to nobody (no code, no name).
+    """
+
+    rows: tuple[RawRow, ...]
+    watermarks: Mapping[CellKey, datetime]
+    silent: Mapping[CellKey, str] = field(default_factory=dict)
+    searched: frozenset[int] = frozenset({common_pb2.IDENTIFIER_KIND_USCC})
+    unattributable: Mapping[CellKey, int] = field(default_factory=dict)
+
+
+class Source(Protocol):
+    """A provincial platform."""
+
+    async def search(self, search: Search) -> SourceAnswer:
+        """Finds the rows that bear one of the identifiers.
+
+        Raises:
+            SourceError: Nothing at all can be said.
+        """
+
+    async def watermarks(self) -> Mapping[CellKey, datetime]:
+        """The watermark of every cell that the platform can answer at this moment.
+
+        Raises:
+            SourceError: The platform does not answer.
+        """
+
+    async def close(self) -> None:
+        """Lets go of connections. Nothing is called after it."""

@@ -1,0 +1,150 @@
+"""What Tianjin's platform answers, read strictly: bytes in, values out, `SourceError` for everything that is not as described.
+
+- UTF-8 JSON, one object; no name twice in an object, no NaN, no half of a surrogate pair.
+- A number with a fraction becomes a Decimal, never a float. Amounts are text here, and the profile says so: the mapping refuses a
+  row that has a number there.
+- A row is flat. Its values are handed over as they are; of them only `id` and `receivedTime` are read here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import NoReturn
+
+from adapters.sdk.notation import NotationError, read_epoch_timestamp
+from adapters.sdk.source import RawRow, RawValue, SourceError
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of an answer.
+
+    Attributes:
+        total: Number of rows over all pages, as this page says.
+        rows: The rows of this page.
+    """
+
+    total: int
+    rows: tuple[RawRow, ...]
+
+
+def parse(content: bytes) -> Mapping[str, object]:
+    """Reads the body of an answer."""
+    try:
+        document: object = json.loads(
+            content.decode("utf-8"),
+            object_pairs_hook=_object,
+            parse_float=Decimal,
+            parse_constant=_refuse_constant,
+        )
+    except (ValueError, ArithmeticError, RecursionError) as error:
+        raise SourceError(f"expected JSON, got {len(content)} bytes that are none: {_cause(error)}") from error
+    return _as_object(document, "an answer")
+
+
+def check_code(answer: Mapping[str, object]) -> None:
+    """Refuses an answer that says of itself that it is an error."""
+    code = _int(answer, "code")
+    if code != 0:
+        raise SourceError(f"expected code 0, got {code}: {str(answer.get('message', ''))[:200]!r}")
+
+
+def read_token(answer: Mapping[str, object]) -> tuple[str, timedelta]:
+    """The token and how long it lives."""
+    if answer.get("code") != 0:
+        # The message is not repeated: it may hold what was sent.
+        raise SourceError("the platform gave no token")
+    token = _text(answer, "token")
+    if not token or not token.isascii() or not token.isprintable():
+        raise SourceError("expected a token that fits a header, got none")
+    seconds = _int(answer, "expiresIn")
+    if not 0 < seconds <= timedelta(days=365).total_seconds():
+        raise SourceError(f"expected expiresIn between a second and a year, got {seconds}")
+    return token, timedelta(seconds=seconds)
+
+
+def read_page(answer: Mapping[str, object], *, form: str, page: int, size: int) -> Page:
+    """One page, which must be the one that was asked for."""
+    if (_int(answer, "page"), _int(answer, "size")) != (page, size):
+        raise SourceError(f"expected page {page} of size {size}, got {answer['page']!r} of size {answer['size']!r}")
+    total = _int(answer, "total")
+    if total < 0:
+        raise SourceError(f"expected a total of 0 or more, got {total}")
+    rows = tuple(_row(_as_object(row, "a row"), form) for row in _array(answer, "rows"))
+    if len(rows) > size:
+        raise SourceError(f"expected at most {size} rows, got {len(rows)}")
+    return Page(total, rows)
+
+
+def read_supply(answer: Mapping[str, object]) -> tuple[tuple[str, str, datetime], ...]:
+    """The state of supply: code of the department, type of data, everything up to when."""
+    rows = [_as_object(row, "a row of supply") for row in _array(answer, "rows")]
+    return tuple((_text(row, "deptCode"), _text(row, "dataType"), _instant(row, "suppliedUpTo")) for row in rows)
+
+
+def _row(row: Mapping[str, object], form: str) -> RawRow:
+    key = _text(row, "id")
+    if not key:
+        raise SourceError(f"{form}: a row has no id")
+    values: dict[str, RawValue] = {}
+    for column, value in row.items():
+        if value is not None and not isinstance(value, str | int | Decimal):
+            raise SourceError(f"{form}: expected a row of plain values, got {type(value).__name__} as {column}")
+        values[column] = value
+    return RawRow(form=form, key=key, values=values, received_at=_instant(row, "receivedTime"))
+
+
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name stands twice in one object")
+    for text in (*found, *(value for value in found.values() if isinstance(value, str))):
+        text.encode("utf-8")  # half of a surrogate pair is no text
+    return found
+
+
+def _refuse_constant(written: str) -> NoReturn:
+    raise ValueError(f"{written} is no JSON")
+
+
+def _cause(error: Exception) -> str:
+    """Says why without repeating what was read."""
+    return error.msg if isinstance(error, json.JSONDecodeError) else type(error).__name__
+
+
+def _as_object(value: object, what: str) -> Mapping[str, object]:
+    if not isinstance(value, dict):
+        raise SourceError(f"expected {what} to be a JSON object, got {type(value).__name__}")
+    return value
+
+
+def _array(answer: Mapping[str, object], name: str) -> list[object]:
+    value = answer.get(name)
+    if not isinstance(value, list):
+        raise SourceError(f"expected {name} to be an array, got {type(value).__name__}")
+    return value
+
+
+def _text(answer: Mapping[str, object], name: str) -> str:
+    value = answer.get(name)
+    if not isinstance(value, str):
+        raise SourceError(f"expected {name} to be text, got {type(value).__name__}")
+    return value
+
+
+def _int(answer: Mapping[str, object], name: str) -> int:
+    value = answer.get(name)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise SourceError(f"expected {name} to be a whole number, got {type(value).__name__}")
+    return value
+
+
+def _instant(answer: Mapping[str, object], name: str) -> datetime:
+    try:
+        return read_epoch_timestamp(_int(answer, name))
+    except NotationError as error:
+        raise SourceError(f"{name}: {error}") from error

@@ -1,0 +1,237 @@
+"""The database of a program: SQLite in one file, or PostgreSQL, by the same code.
+
+- A transaction is either `write()` or `read()`; there is no other way to a connection. It commits when the block ends and rolls
+  back when the block raises.
+- SQLite: writers are one at a time from their first statement (`BEGIN IMMEDIATE`). With the driver's own transactions two workers
+  read the same free row and both take it, and nobody is told. In a process they queue for the one writing connection; between
+  processes SQLite's busy timeout does it. Readers (WAL) neither wait nor make anybody wait, and see one state of the data.
+- PostgreSQL: READ COMMITTED. Code that must run on both says what it relies on: the old state in the WHERE of its UPDATE, or
+  `select(...).with_for_update(skip_locked=True)`, which SQLite's dialect leaves out.
+- What is committed survives a power failure. A report is handed out once it is committed and could not be explained
+  away afterwards, so SQLite syncs its log at each commit (`synchronous=FULL`; the usual NORMAL of WAL may lose the last commits).
+- A read that writes is refused by the database.
+- "Cannot do it now" is one error, `StoreUnavailableError`. A mistake in a statement, or a broken constraint, stays what it is.
+
+Commit before you answer; never await the network inside `write()`.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final, Self
+
+from sqlalchemy import URL, AsyncAdaptedQueuePool, MetaData, event, exc, make_url, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from runtime.errors import StoreUnavailableError
+
+_READERS: Final = 8
+"""Reading connections to SQLite, each with a thread of its own."""
+
+_SQLITE_UNAVAILABLE: Final = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PROTOCOL,
+    }
+)
+_POSTGRESQL_UNAVAILABLE: Final = ("08", "40", "53", "55P03", "57", "58")
+"""Classes of SQLSTATE: connection, rollback by conflict, resources, lock timeout, operator intervention, system."""
+_POSTGRESQL_READ_ONLY: Final = "25006"
+
+_CREATE_TABLES_LOCK: Final = 0x6875_7265_6E
+"""Any number, the same in every replica."""
+
+
+class Database:
+    """An open database. Use as an asynchronous context manager, or call `dispose` at the end: it stops threads."""
+
+    def __init__(self, *, writer: AsyncEngine, reader: AsyncEngine) -> None:
+        self._writer = writer
+        self._reader = reader
+
+    @asynccontextmanager
+    async def write(self) -> AsyncGenerator[AsyncConnection]:
+        """Gives a connection inside a transaction that may write.
+
+        Raises:
+            StoreUnavailableError: The database cannot do it now, at the latest at the commit.
+        """
+        async with _transaction(self._writer, read_only=False) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def read(self) -> AsyncGenerator[AsyncConnection]:
+        """Gives a connection inside a transaction that cannot write. On SQLite it sees one state of the data throughout.
+
+        Raises:
+            StoreUnavailableError: The database cannot do it now.
+        """
+        async with _transaction(self._reader, read_only=True) as connection:
+            yield connection
+
+    async def create_tables(self, metadata: MetaData) -> None:
+        """Creates the tables that are missing. Replicas may start at the same time.
+
+        Raises:
+            StoreUnavailableError: The database cannot do it now.
+        """
+        async with self.write() as connection:
+            if connection.dialect.name == "postgresql":
+                await connection.execute(text(f"SELECT pg_advisory_xact_lock({_CREATE_TABLES_LOCK})"))
+            await connection.run_sync(metadata.create_all)
+
+    async def dispose(self) -> None:
+        """Closes all connections."""
+        await self._writer.dispose()
+        await self._reader.dispose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.dispose()
+
+
+def open_database(url: str, *, patience: timedelta = timedelta(seconds=5)) -> Database:
+    """Opens a database. Nothing is read yet, so an unreachable one is told by the first transaction.
+
+    Args:
+        url: `sqlite:////absolute/path.db` or `postgresql://user@host/name`; which driver is used is decided here.
+        patience: How long a transaction waits for a connection or a lock before the store counts as unavailable.
+
+    Raises:
+        ValueError: The URL is of another kind, or its SQLite path is not absolute.
+    """
+    try:
+        parsed = make_url(url)
+    except exc.ArgumentError as error:
+        raise ValueError("a database URL expected, got another text") from error
+    match parsed.drivername:
+        case "sqlite":
+            return _open_sqlite(parsed, patience)
+        case "postgresql":
+            return _open_postgresql(parsed, patience)
+        case other:
+            raise ValueError(f"a URL that begins with sqlite: or postgresql: expected, got {other}:")
+
+
+# --- SQLite -----------------------------------------------------------------------------------------------------------
+
+
+def _open_sqlite(url: URL, patience: timedelta) -> Database:
+    if url.database is None or not Path(url.database).is_absolute():
+        raise ValueError("an absolute path in the SQLite URL expected (four slashes), got another")
+    writer = _sqlite_engine(url, patience, connections=1)
+    reader = _sqlite_engine(url, patience, connections=_READERS)
+    event.listen(writer.sync_engine, "connect", _prepare_sqlite_writer)
+    event.listen(reader.sync_engine, "connect", _prepare_sqlite_reader)
+    event.listen(writer.sync_engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+    event.listen(reader.sync_engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+    return Database(writer=writer, reader=reader)
+
+
+def _sqlite_engine(url: URL, patience: timedelta, *, connections: int) -> AsyncEngine:
+    return create_async_engine(
+        url.set(drivername="sqlite+aiosqlite"),
+        poolclass=AsyncAdaptedQueuePool,
+        pool_size=connections,
+        max_overflow=0,
+        pool_timeout=patience.total_seconds(),
+        connect_args={"timeout": patience.total_seconds()},  # SQLite's busy timeout
+        hide_parameters=True,
+    )
+
+
+def _prepare_sqlite_writer(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    _prepare_sqlite(connection, "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
+
+
+def _prepare_sqlite_reader(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    _prepare_sqlite(connection, "query_only=ON")
+
+
+def _prepare_sqlite(connection: DBAPIConnection, *pragmas: str) -> None:
+    # The driver must not begin transactions by itself; the "begin" event does.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in pragmas:
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+# --- PostgreSQL -------------------------------------------------------------------------------------------------------
+
+
+def _open_postgresql(url: URL, patience: timedelta) -> Database:
+    engine = create_async_engine(
+        url.set(drivername="postgresql+asyncpg"),
+        pool_size=10,
+        max_overflow=0,
+        pool_timeout=patience.total_seconds(),
+        # A replica that was restarted is noticed before a transaction begins, not in the middle of it.
+        pool_pre_ping=True,
+        connect_args={
+            "timeout": patience.total_seconds(),
+            "server_settings": {"lock_timeout": str(round(patience.total_seconds() * 1000)), "timezone": "UTC"},
+        },
+        hide_parameters=True,
+    )
+    return Database(writer=engine, reader=engine.execution_options(postgresql_readonly=True))
+
+
+# --- Both -------------------------------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def _transaction(engine: AsyncEngine, *, read_only: bool) -> AsyncGenerator[AsyncConnection]:
+    try:
+        async with AsyncExitStack() as stack:
+            connection = await _connect(engine, stack)
+            async with connection.begin():
+                yield connection
+    except exc.DBAPIError as error:
+        if _is_unavailable(error, read_only=read_only):
+            raise StoreUnavailableError(_reason(error)) from error
+        raise
+
+
+async def _connect(engine: AsyncEngine, stack: AsyncExitStack) -> AsyncConnection:
+    try:
+        return await stack.enter_async_context(engine.connect())
+    except (exc.DBAPIError, exc.TimeoutError, OSError) as error:
+        # Whatever the reason, there is no connection. asyncpg lets the refusal of a socket through as it is.
+        raise StoreUnavailableError(_reason(error)) from error
+
+
+def _is_unavailable(error: exc.DBAPIError, *, read_only: bool) -> bool:
+    if error.connection_invalidated:
+        return True
+    code = _driver_code(error)
+    if isinstance(code, int):
+        primary = code & 0xFF
+        return primary in _SQLITE_UNAVAILABLE or (primary == sqlite3.SQLITE_READONLY and not read_only)
+    if isinstance(code, str):
+        return code.startswith(_POSTGRESQL_UNAVAILABLE) or (code == _POSTGRESQL_READ_ONLY and not read_only)
+    return False
+
+
+def _reason(error: Exception) -> str:
+    """For the log: what kind of error, without statement and parameters."""
+    code = _driver_code(error) if isinstance(error, exc.DBAPIError) else None
+    return f"{type(error).__name__} {code}" if code is not None else type(error).__name__
+
+
+def _driver_code(error: exc.DBAPIError) -> int | str | None:
+    """SQLite's error number or PostgreSQL's SQLSTATE. The drivers' errors have no common type."""
+    original: Any = error.orig
+    return getattr(original, "sqlite_errorcode", None) or getattr(original, "sqlstate", None)
