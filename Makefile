@@ -49,7 +49,7 @@ bench: .venv/.dev ## measure (see benchmarks/)
 
 .PHONY: test
 test: check protos-check ## everything that must hold before a commit
-	$(BIN)/pytest -n $(WORKERS) $(TESTS)
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(TESTS)
 
 .PHONY: check
 check: .venv/.dev ## lint, format, types, direction of imports

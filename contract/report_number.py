@@ -2,7 +2,7 @@
 
 >>> number = make(Province.BEIJING, date(2026, 11, 22), 1)
 >>> number
-'HR112026112200000001M'
+'HR1120261122000000018'
 >>> check(number)
 ReportNumber(province=<Province.BEIJING: 11>, day=datetime.date(2026, 11, 22), sequence=1)
 """

@@ -17,7 +17,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m gateway", description=__doc__)
     parser.add_argument("--config", type=Path, required=True)
     path: Path = parser.parse_args().config
-    return run_process(lambda stop: serve(load_settings(GatewaySettings, path), stop))
+    return run_process(lambda stop: serve(load_settings(GatewaySettings, path), path, stop))
 
 
 if __name__ == "__main__":

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from importlib.metadata import version
+from pathlib import Path
 from time import monotonic
-from typing import Final
-
-import structlog
 
 from contract.catalogue import CatalogueSet, published_catalogues
 from contract.province import Province
@@ -21,7 +19,7 @@ from gateway.api.status_servicer import StatusServicer
 from gateway.config import GatewaySettings
 from gateway.federation.breaker import Breaker, BreakerPolicy
 from gateway.federation.coverages import Coverages
-from gateway.federation.directory import Member, read_directory
+from gateway.federation.directory import DirectoryError, Member, read_directory
 from gateway.federation.peer import GrpcPeer, Peer
 from gateway.reports.fanout import FanOut, Neighbour
 from gateway.reports.intake import Intake
@@ -33,21 +31,13 @@ from huren.envelope.v1 import envelope_pb2
 from huren.report.v1 import report_service_pb2, report_service_pb2_grpc
 from huren.status.v1 import status_service_pb2, status_service_pb2_grpc
 from runtime.clock import Clock, system_clock
-from runtime.database import open_database
 from runtime.grpc_channel import open_channel
-from runtime.grpc_server import GrpcServer, ServedService
-from runtime.process import StopSignal, announce
-from runtime.registry import TableRegistry
-from runtime.telemetry import Metrics, configure_logging, serve_metrics
-from runtime.tls import read_tls
-from signing import KeyEntry, PrivateKey, Signer, TrustStore, Verifier
-
-GRACE: Final = timedelta(seconds=10)
-"""How long running calls may finish when the process stops."""
-
-
-class KeyNotTrustedError(Exception):
-    """The signing key is not in the trust directory, or is not this gateway's: nobody would believe what it signs."""
+from runtime.grpc_server import ServedService
+from runtime.identity import MemberPeer
+from runtime.member import Foundation, foundation, own_key_entry, serve_until, unfit
+from runtime.process import StopSignal
+from runtime.telemetry import Metrics
+from signing import PrivateKey, Signer, TrustStore, Verifier
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,20 +56,6 @@ class Parts:
     clock: Clock
     patience: timedelta
     breaker_policy: BreakerPolicy = field(default_factory=BreakerPolicy)
-
-
-def own_key_entry(key: PrivateKey, trust: TrustStore, province: Province) -> KeyEntry:
-    """The trust store's entry of the gateway's own key.
-
-    Raises:
-        KeyNotTrustedError: There is none, or it is another member's.
-    """
-    entry = trust.find(key.key_id)
-    if entry is None or (entry.member, entry.role) != (province, envelope_pb2.MEMBER_ROLE_GATEWAY):
-        raise KeyNotTrustedError(
-            f"expected the key of gateway {province.slug} in the trust directory, got {key.key_id}"
-        )
-    return entry
 
 
 def neighbours_of(parts: Parts) -> tuple[Neighbour, ...]:
@@ -117,94 +93,81 @@ ObserverFactory = Callable[[GatewayTelemetry], Observer]
 
 
 async def serve(
-    settings: GatewaySettings, stop: StopSignal, observe: ObserverFactory = lambda telemetry: telemetry
+    settings: GatewaySettings,
+    path: Path,
+    stop: StopSignal,
+    observe: ObserverFactory = lambda telemetry: telemetry,
 ) -> None:
     """Runs a gateway until it is asked to stop.
 
     Args:
         settings: Its settings.
+        path: The settings file, for messages.
         stop: Says when.
         observe: Puts another observer around the telemetry; tests use it to kill the process at a step.
 
     Raises:
-        SettingsError, TLSFileError, TrustStoreError, KeyFileError, KeyNotTrustedError, DirectoryError, RegistryFileError,
-        ListenError, StoreUnavailableError: It cannot start.
+        SettingsError, TLSFileError, ListenError, StoreUnavailableError: It cannot start.
     """
-    configure_logging(settings.telemetry)
-    structlog.contextvars.bind_contextvars(process=f"gateway-{settings.province}")
-    async with AsyncExitStack() as stack:
-        parts = await stack.enter_async_context(_parts(settings))
+    member = MemberPeer(settings.home, envelope_pb2.MEMBER_ROLE_GATEWAY)
+    async with foundation(settings, member, path) as base, AsyncExitStack() as stack:
+        parts = await _parts(settings, base, path, stack)
         metrics = Metrics()
         telemetry = GatewayTelemetry(metrics)
         neighbours = neighbours_of(parts)
         telemetry.watch(neighbours)
         service = report_service(parts, neighbours, observe(telemetry))
+        entry = own_key_entry(base.key, base.trust, member)
+        if entry is None:
+            raise RuntimeError("the foundation let a key through that is not in the trust store")
         status = StatusServicer(
             province=parts.province,
             software_version=version("huren"),
             catalogues=parts.catalogues,
-            key=own_key_entry(parts.key, parts.trust, parts.province),
-            certificate_not_after=read_tls(settings.tls).not_after,
+            key=entry,
+            certificate_not_after=base.certificate_not_after,
             neighbours=neighbours,
             telemetry=telemetry,
             clock=parts.clock,
         )
-        server = GrpcServer(
-            (
-                ServedService(
-                    report_service_pb2.DESCRIPTOR.services_by_name["ReportService"],
-                    partial(report_service_pb2_grpc.add_ReportServiceServicer_to_server, ReportServicer(service)),
-                ),
-                ServedService(
-                    status_service_pb2.DESCRIPTOR.services_by_name["StatusService"],
-                    partial(status_service_pb2_grpc.add_StatusServiceServicer_to_server, status),
-                ),
+        services = (
+            ServedService(
+                report_service_pb2.DESCRIPTOR.services_by_name["ReportService"],
+                partial(report_service_pb2_grpc.add_ReportServiceServicer_to_server, ReportServicer(service)),
             ),
-            listen=settings.listen,
-            tls=settings.tls,
-            metrics=metrics,
-            max_concurrent_calls=settings.max_concurrent_calls,
+            ServedService(
+                status_service_pb2.DESCRIPTOR.services_by_name["StatusService"],
+                partial(status_service_pb2_grpc.add_StatusServiceServicer_to_server, status),
+            ),
         )
-        metrics_port = await stack.enter_async_context(
-            serve_metrics(metrics, host=settings.telemetry.host, port=settings.telemetry.metrics_port)
-        )
-        port = await server.start()
-        announce(
-            settings.announce,
-            {
-                "grpc": f"{settings.listen.host}:{port}",
-                "metrics": f"http://{settings.telemetry.host}:{metrics_port}/metrics",
-            },
-        )
-        await stop.wait()
-        await server.stop(GRACE)
+        await serve_until(stop, services, settings=settings, metrics=metrics)
 
 
-@asynccontextmanager
-async def _parts(settings: GatewaySettings) -> AsyncGenerator[Parts]:
-    members = read_directory(settings.peers.directory)
-    async with AsyncExitStack() as stack:
-        database = await stack.enter_async_context(open_database(settings.database))
-        store = Store(database)
-        await store.prepare()
-        registry = TableRegistry(database)
-        await registry.load(settings.registry)
-        peers: dict[Province, Peer] = {}
-        for province, member in members.items():
-            channel = await stack.enter_async_context(
-                open_channel(member.adapter, settings.peers.tls, server_name=member.adapter_name)
-            )
-            peers[province] = GrpcPeer(channel)
-        yield Parts(
-            province=settings.home,
-            production=settings.mode == "production",
-            store=store,
-            registry=registry,
-            catalogues=published_catalogues(),
-            members=members,
-            peers=peers,
-            key=PrivateKey.load(settings.signing_key),
-            trust=TrustStore.from_directory(settings.trust),
-            clock=system_clock,
-            patience=settings.peers.patience,
+async def _parts(settings: GatewaySettings, base: Foundation, path: Path, stack: AsyncExitStack) -> Parts:
+    try:
+        members = read_directory(settings.peers.directory)
+    except DirectoryError as error:
+        raise unfit(path, "peers.directory", "a member directory", str(error)) from error
+    if settings.home not in members:
+        raise unfit(path, "peers.directory", f"a member directory that names {settings.province}", "one without it")
+    store = Store(base.database)
+    await store.prepare()
+    peers: dict[Province, Peer] = {}
+    for province, member in members.items():
+        channel = await stack.enter_async_context(
+            open_channel(member.adapter, settings.peers.tls, server_name=member.adapter_name)
         )
+        peers[province] = GrpcPeer(channel)
+    return Parts(
+        province=settings.home,
+        production=settings.mode == "production",
+        store=store,
+        registry=base.registry,
+        catalogues=published_catalogues(),
+        members=members,
+        peers=peers,
+        key=base.key,
+        trust=base.trust,
+        clock=system_clock,
+        patience=settings.peers.patience,
+    )

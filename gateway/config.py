@@ -4,23 +4,19 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
-from contract.province import Province
-from runtime.settings import ListenSettings, Settings, TelemetrySettings, TLSSettings
-
-
-def _known_slug(slug: str) -> str:
-    return Province.from_slug(slug).slug
+from runtime.member import MemberSettings
+from runtime.settings import Settings, TLSSettings
 
 
 class PeersSettings(Settings):
     """How adapters are asked.
 
     Attributes:
-        tls: Own certificate as a member, and the authorities that certify members.
+        tls: Own certificate as a member, and the authority that certifies members.
         directory: The member directory.
         patience_s: How long the answers to one request are awaited.
     """
@@ -35,38 +31,10 @@ class PeersSettings(Settings):
         return timedelta(seconds=self.patience_s)
 
 
-class GatewaySettings(Settings):
-    """All of a gateway.
+class GatewaySettings(MemberSettings):
+    """All of a gateway: what every member's program reads, and how adapters are asked.
 
-    Attributes:
-        province: Its province's slug.
-        mode: `production` seals only what is verified; anywhere else every report is a specimen (样张).
-        listen: Where enterprises and operators connect.
-        tls: Own certificate as a server, and the authorities that certify enterprises and operators.
-        peers: How adapters are asked.
-        signing_key: Its signing key.
-        trust: The trust directory.
-        database: URL of its database.
-        registry: File of the embedded registry.
-        announce: Where to write the bound addresses.
-        telemetry: What it tells about itself.
-        max_concurrent_calls: More at a time are refused.
+    `listen` is where enterprises and operators connect; `tls` trusts the authority that certifies those.
     """
 
-    province: Annotated[str, AfterValidator(_known_slug)]
-    mode: Literal["production", "sandbox"]
-    listen: ListenSettings
-    tls: TLSSettings
     peers: PeersSettings
-    signing_key: Path
-    trust: Path
-    database: Annotated[str, Field(min_length=1)]
-    registry: Path
-    announce: Path
-    telemetry: TelemetrySettings = TelemetrySettings()
-    max_concurrent_calls: Annotated[int, Field(ge=1)] = 256
-
-    @property
-    def home(self) -> Province:
-        """The province that it is the home gateway of."""
-        return Province.from_slug(self.province)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -73,16 +73,10 @@ class TableRegistry:
         return None if entry is None else RegistryEntry.model_validate_json(entry)
 
 
-def registry_lines(entries: Iterable[RegistryEntry]) -> Iterator[str]:
-    """Writes what `TableRegistry.load` reads, one line for each entry."""
-    for entry in entries:
-        yield entry.model_dump_json() + "\n"
-
-
 def _rows(content: bytes) -> Iterator[dict[str, str]]:
     for number, line in enumerate(content.splitlines(), start=1):
         try:
-            entry = RegistryEntry.model_validate_json(line)
+            entry = RegistryEntry.model_validate_json(line, strict=True)
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             raise RegistryFileError(f"line {number}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error

@@ -5,7 +5,7 @@ Outcomes, each of which is counted:
     Readable            a record for its cell, still without identity (identity is the ledger's, ledger.py)
     NotAPenalty         不予处罚, 立案, 责令改正 alone and the like: never printed
     Withheld            revoked, repaired, by summary procedure, or past publicity: the rules say not to disclose it
-    DecidedElsewhere    decided by an authority whose name does not begin as this province's do (回流, central)
+    DecidedElsewhere    decided by an authority that is certainly another province's or central (回流)
     OutsideCatalogue    of a domain or list that the mutual report does not carry
     OutsideWindow       decided, or on the list, outside the window
     Unreadable          something that is needed cannot be read with certainty: its cells become unavailable
@@ -46,6 +46,7 @@ from adapters.sdk.notation import (
 from adapters.sdk.profile import CodeTable, Form, ListForm, PenaltyForm, Profile, RowState
 from adapters.sdk.profile_check import columns_read
 from adapters.sdk.source import RawRow, RawValue
+from contract.authorities import is_elsewhere
 from contract.catalogue import PENALTY, SERIOUS_LIST, Catalogue, CellKey
 from contract.days import DayRange, to_timestamp
 from contract.payloads import PayloadError, check_constraints
@@ -252,7 +253,7 @@ def _map_penalty_of(key: CellKey, row: RawRow, form: PenaltyForm, reading: Readi
     if not categories:
         return NotAPenalty()
     authority = _authority(row, form)
-    if not _is_ours(authority, reading.profile):
+    if not _is_ours(authority, form, reading.profile):
         return DecidedElsewhere()
     decided_on = _past_day(row, form.decided_on, form, reading)
     if decided_on not in reading.window:
@@ -346,7 +347,7 @@ def _map_entry_of(key: CellKey, list_id: str, row: RawRow, form: ListForm, *, re
     if (settled := _settled_by_state(row, form)) is not None:
         return settled
     authority = _authority(row, form)
-    if not _is_ours(authority, reading.profile):
+    if not _is_ours(authority, form, reading.profile):
         return DecidedElsewhere()
     listed_on = _past_day(row, form.listed_on, form, reading)
     removed_on = _optional_day(row, form.removed_on, form)
@@ -405,8 +406,14 @@ def _authority(row: RawRow, form: Form) -> record_pb2.Authority:
     return record_pb2.Authority(name=name, uscc=code if is_code(code) else "")
 
 
-def _is_ours(authority: record_pb2.Authority, profile: Profile) -> bool:
-    return fold_name(authority.name).startswith(_folded(profile.authority_prefixes))
+def _is_ours(authority: record_pb2.Authority, form: Form, profile: Profile) -> bool:
+    """Whether this province decided. A name that is neither its own nor certainly another's is not guessed."""
+    name, own = fold_name(authority.name), _folded(profile.authority_prefixes)
+    if name.startswith(own):
+        return True
+    if is_elsewhere(name, own):
+        return False
+    raise _Fault(form.authority, "expected an authority of this province or one that is known to be another's")
 
 
 @lru_cache

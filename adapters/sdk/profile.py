@@ -185,8 +185,8 @@ class Profile:
         forms: The forms by name.
         departments: The department behind each cell that the catalogue carries.
         disclosure: Which penalties are disclosed.
-        authority_prefixes: How the names of this province's own authorities begin; a decision by any other is not this
-            province's (回流, central) and is left out and counted.
+        authority_prefixes: How the names of this province's own authorities begin. A decision by an authority that is certainly
+            another's (contract/authorities.py) is left out and counted (回流, central); one that is neither is unreadable.
     """
 
     province: Province

@@ -13,13 +13,11 @@ import sys
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final, NoReturn
-
-import structlog
 
 from adapters.sdk.answering import Answering
 from adapters.sdk.coverage import CoverageDesk
@@ -34,24 +32,18 @@ from adapters.sdk.settings import AdapterSettings, S
 from adapters.sdk.source import Source, SourceError
 from contract.catalogue import CatalogueSet, published_catalogues
 from contract.days import china_day
-from contract.payloads import ENTITLED
 from contract.registry import Registry
 from huren.envelope.v1 import envelope_pb2
 from huren.fragment.v1 import adapter_service_pb2, adapter_service_pb2_grpc
 from huren.status.v1 import status_service_pb2, status_service_pb2_grpc
 from runtime.clock import Clock, system_clock
-from runtime.database import Database, open_database
-from runtime.errors import SettingsError, SettingsProblem
-from runtime.grpc_server import GrpcServer, ServedService
-from runtime.process import StopSignal, announce, run_process
-from runtime.registry import RegistryFileError, TableRegistry
+from runtime.grpc_server import ServedService
+from runtime.identity import MemberPeer
+from runtime.member import foundation, own_key_entry, serve_until, unfit
+from runtime.process import StopSignal, run_process
 from runtime.settings import load_settings
-from runtime.telemetry import Metrics, configure_logging, serve_metrics
-from runtime.tls import read_tls
-from signing import KeyEntry, KeyFileError, PrivateKey, Signer, TrustStore, TrustStoreError, Verifier
-
-GRACE: Final = timedelta(seconds=10)
-"""How long running calls may finish when the process stops."""
+from runtime.telemetry import Metrics
+from signing import PrivateKey, Signer, TrustStore, Verifier
 
 _ROLE: Final = envelope_pb2.MEMBER_ROLE_ADAPTER
 
@@ -119,17 +111,9 @@ def require_startable(settings: AdapterSettings[S], profile: Profile, path: Path
         SettingsError: Either.
     """
     if settings.province != profile.province.slug:
-        raise _unfit(path, "province", profile.province.slug, settings.province)
+        raise unfit(path, "province", profile.province.slug, settings.province)
     if settings.mode == "production" and not profile.issuer_verified:
-        raise _unfit(path, "mode", "sandbox, while the issuer's name in the profile is not verified", settings.mode)
-
-
-def own_key_entry(key: PrivateKey, trust: TrustStore, profile: Profile) -> KeyEntry | None:
-    """The trust store's entry of the adapter's own key. None: nobody would believe what the key signs."""
-    entry = trust.find(key.key_id)
-    if entry is None or (entry.member, entry.role) != (profile.province, _ROLE):
-        return None
-    return entry if entry.payload_types >= ENTITLED[_ROLE] else None
+        raise unfit(path, "mode", "sandbox, while the issuer's name in the profile is not verified", settings.mode)
 
 
 async def services_of(parts: Parts) -> tuple[ServedService, ...]:
@@ -143,7 +127,7 @@ async def services_of(parts: Parts) -> tuple[ServedService, ...]:
     profile, clock = parts.profile, parts.clock
     catalogue = parts.catalogues.in_force(china_day(clock()))
     check_profile(profile, catalogue)
-    entry = own_key_entry(parts.key, parts.trust, profile)
+    entry = own_key_entry(parts.key, parts.trust, MemberPeer(profile.province, _ROLE))
     if entry is None:
         raise RuntimeError("the signing key is not this adapter's in the trust store")
     await parts.ledger.prepare()
@@ -198,78 +182,26 @@ async def _serve(
     *,
     stop: StopSignal,
 ) -> None:
-    configure_logging(settings.telemetry)
-    structlog.contextvars.bind_contextvars(process=f"adapter-{settings.province}")
     metrics = Metrics()
-    key, trust = _key_and_trust(settings, profile, path)
-    async with AsyncExitStack() as stack:
-        database = await stack.enter_async_context(_opened_database(settings, path))
-        registry = TableRegistry(database)
+    member = MemberPeer(profile.province, _ROLE)
+    async with foundation(settings, member, path) as base, AsyncExitStack() as stack:
         try:
-            await registry.load(settings.registry)
             source = await open_source(settings.source)
-        except (OSError, RegistryFileError) as error:
-            raise _unfit(path, "registry", "a readable registry file", str(error)) from error
         except SourceError as error:
-            raise _unfit(path, "source", "settings by which the platform can be reached", str(error)) from error
+            raise unfit(path, "source", "settings by which the platform can be reached", str(error)) from error
         stack.push_async_callback(source.close)
         services = await services_of(
             Parts(
                 profile=profile,
                 source=source,
-                ledger=Ledger(database),
-                registry=registry,
+                ledger=Ledger(base.database),
+                registry=base.registry,
                 catalogues=published_catalogues(),
-                key=key,
-                trust=trust,
-                certificate_not_after=read_tls(settings.tls).not_after,
+                key=base.key,
+                trust=base.trust,
+                certificate_not_after=base.certificate_not_after,
                 metrics=metrics,
                 clock=system_clock,
             )
         )
-        server = GrpcServer(
-            services,
-            listen=settings.listen,
-            tls=settings.tls,
-            metrics=metrics,
-            max_concurrent_calls=settings.max_concurrent_calls,
-        )
-        metrics_port = await stack.enter_async_context(
-            serve_metrics(metrics, host=settings.telemetry.host, port=settings.telemetry.metrics_port)
-        )
-        port = await server.start()
-        announce(
-            settings.announce,
-            {
-                "grpc": f"{settings.listen.host}:{port}",
-                "metrics": f"http://{settings.telemetry.host}:{metrics_port}/metrics",
-            },
-        )
-        await stop.wait()
-        await server.stop(GRACE)
-
-
-def _key_and_trust(settings: AdapterSettings[S], profile: Profile, path: Path) -> tuple[PrivateKey, TrustStore]:
-    try:
-        key = PrivateKey.load(settings.signing_key)
-    except KeyFileError as error:
-        raise _unfit(path, "signing_key", "a signing key", str(error)) from error
-    try:
-        trust = TrustStore.from_directory(settings.trust)
-    except TrustStoreError as error:
-        raise _unfit(path, "trust", "a trust directory", str(error)) from error
-    if own_key_entry(key, trust, profile) is None:
-        expected = f"the key of adapter {profile.province.slug} in the trust directory"
-        raise _unfit(path, "signing_key", expected, f"key {key.key_id}")
-    return key, trust
-
-
-def _opened_database(settings: AdapterSettings[S], path: Path) -> Database:
-    try:
-        return open_database(settings.database)
-    except ValueError as error:
-        raise _unfit(path, "database", "the URL of a database", str(error)) from error
-
-
-def _unfit(path: Path, key: str, expected: str, got: str) -> SettingsError:
-    return SettingsError(path, SettingsProblem(key=key, expected=expected, got=got))
+        await serve_until(stop, services, settings=settings, metrics=metrics)

@@ -180,10 +180,15 @@ def federation(pki: PKI) -> Federation:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
-    sqlite = request.param == "sqlite"
-    url = f"sqlite:///{tmp_path / 'store.db'}" if sqlite else request.getfixturevalue("postgresql_url")
-    async with open_database(url, patience=timedelta(seconds=30)) as opened:
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'store.db'}"
+    return str(request.getfixturevalue("postgresql_url"))
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    async with open_database(database_url, patience=timedelta(seconds=30)) as opened:
         yield opened
 
 
@@ -247,7 +252,7 @@ class _PostgreSQL:
         # No pipes: the server would keep them open and nobody would see the end of pg_ctl.
         with (self.folder.parent / f"{self.folder.name}.out").open("w+b") as output:
             try:
-                result = subprocess.run(  # noqa: S603 - the programs named above
+                result = subprocess.run(
                     command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd="/", timeout=60, check=False
                 )
                 output.seek(0)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Column, ForeignKey, Integer, MetaData, String, Table, func, insert, select, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, ProgrammingError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runtime.database import Database, open_database
 from runtime.errors import StoreUnavailableError
@@ -54,31 +54,41 @@ async def test_creating_tables_again_changes_nothing(store: Database) -> None:
     assert await jobs(store) == [1]
 
 
-async def test_workers_claim_each_row_exactly_once(store: Database) -> None:
-    """What happens: six workers take free rows until none is left. What must result: every row taken, none by two."""
-    await add_jobs(store, *range(60))
-
-    async def claim(connection: AsyncConnection, worker: str) -> int | None:
+async def claim(store: Database, worker: str) -> int | None:
+    """Takes a free row the way a worker does: look, then mark."""
+    async with store.write() as connection:
         free = select(JOBS.c.id).where(JOBS.c.owner.is_(None)).order_by(JOBS.c.id).limit(1)
-        number = await connection.scalar(free.with_for_update(skip_locked=True))
-        if number is not None:
-            # Everybody else gets a turn between the look and the claim.
-            await asyncio.sleep(0)
-            await connection.execute(update(JOBS).where(JOBS.c.id == number).values(owner=worker))
-        return number
+        number: int | None = await connection.scalar(free.with_for_update(skip_locked=True))
+        # Everybody else gets a turn between the look and the claim.
+        await asyncio.sleep(0)
+        await connection.execute(update(JOBS).where(JOBS.c.id == number).values(owner=worker))
+    return number
 
-    async def work(worker: str) -> list[int]:
-        taken: list[int] = []
-        while True:
-            async with store.write() as connection:
-                number = await claim(connection, worker)
-            if number is None:
-                return taken
-            taken.append(number)
 
+async def work(store: Database, worker: str) -> list[int]:
+    taken: list[int] = []
+    while (number := await claim(store, worker)) is not None:
+        taken.append(number)
+    return taken
+
+
+async def test_workers_of_a_process_claim_each_row_exactly_once(store: Database) -> None:
+    await add_jobs(store, *range(60))
     async with asyncio.TaskGroup() as group:
-        workers = [group.create_task(work(f"w{number}")) for number in range(6)]
+        workers = [group.create_task(work(store, f"w{number}")) for number in range(6)]
     assert sorted(number for worker in workers for number in worker.result()) == list(range(60))
+
+
+async def test_workers_that_share_nothing_but_the_database_claim_each_row_exactly_once(
+    store: Database, database_url: str
+) -> None:
+    await add_jobs(store, *range(30))
+    async with AsyncExitStack() as stack:
+        patience = timedelta(seconds=60)
+        stores = [await stack.enter_async_context(open_database(database_url, patience=patience)) for _ in range(3)]
+        async with asyncio.TaskGroup() as group:
+            workers = [group.create_task(work(own, f"w{number}")) for number, own in enumerate(stores)]
+    assert sorted(number for worker in workers for number in worker.result()) == list(range(30))
 
 
 async def test_an_exception_rolls_back(store: Database) -> None:

@@ -30,7 +30,7 @@ def start() -> Iterator[Start]:
     started: list[subprocess.Popen[str]] = []
 
     def run(program: str, *arguments: str) -> subprocess.Popen[str]:
-        process = subprocess.Popen(  # noqa: S603 - the programs in this file
+        process = subprocess.Popen(
             [sys.executable, "-c", program, *arguments],
             cwd=ROOT,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(["protos/bridge", "protos/gen", "."])},

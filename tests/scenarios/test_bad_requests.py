@@ -21,7 +21,6 @@ from sandbox.pki import OPERATOR, PKI, Authority
 from tests.support.federation import GATEWAY, SUBJECT_CODE, registry_entry, uscc
 from tests.support.live import Live, live_federation
 
-
 REQUEST_REPORT = "/huren.report.v1.ReportService/RequestReport"
 
 

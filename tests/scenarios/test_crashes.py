@@ -26,7 +26,6 @@ from huren.report.v1 import report_service_pb2_grpc
 from runtime.database import open_database
 from runtime.grpc_channel import open_channel
 from runtime.identity import MemberPeer, member_host_name
-from runtime.registry import registry_lines
 from sandbox.pki import PKI, Authority, issue_enterprise_certificate
 from signing import write_key_entry, write_policy
 from tests.support.federation import GATEWAY, SUBJECT_CODE, Federation, accept_ed25519, registry_entry
@@ -82,7 +81,7 @@ class GatewayProcess:
             write_key_entry(trust, entry)
         write_policy(trust, accept_ed25519(federation.now), published_at=federation.now)
         federation.keys[Province.BEIJING, GATEWAY].save(self._folder / "signing.key")
-        (self._folder / "registry.jsonl").write_text("".join(registry_lines([registry_entry()])), "utf-8")
+        (self._folder / "registry.jsonl").write_text(registry_entry().model_dump_json() + "\n", "utf-8")
         directory = members(self._live.adapter_addresses)
         (self._folder / "members.json").write_text(directory_json(list(directory.values())), "utf-8")
         server = pki.member_tls(me, trusting=Authority.CLIENTS)

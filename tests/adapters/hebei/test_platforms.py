@@ -32,7 +32,7 @@ def test_a_platform_loads_says_where_it_is_and_stops_when_told(
     command = [sys.executable, "-m", f"sandbox.platforms.{platform}"]
     options = ["--dir", folder, "--seed", "1", "--size", "60", "--day", "2026-11-22", "--announce", announced]
 
-    with subprocess.Popen([*command, *map(str, options)], cwd=ROOT) as process:  # noqa: S603 - our own program
+    with subprocess.Popen([*command, *map(str, options)], cwd=ROOT) as process:
         while not announced.exists() and process.poll() is None:
             time.sleep(0.02)
         process.send_signal(signal.SIGTERM)

@@ -100,7 +100,7 @@ def test_a_list_entry(kit: Any) -> None:
         ({"state": "3"}, Withheld(WithheldReason.REPAIRED)),
         ({"state": "4"}, NotAPenalty()),
         ({"category": "责令改正"}, NotAPenalty()),
-        ({"authority": "别处市市场监督管理局"}, DecidedElsewhere()),
+        ({"authority": "上海市市场监督管理局"}, DecidedElsewhere()),
         ({"domain": "99"}, OutsideCatalogue()),
         ({"domain": "08"}, OutsideCatalogue()),
         ({"decided": "2022-12-31"}, OutsideWindow()),
@@ -108,7 +108,7 @@ def test_a_list_entry(kit: Any) -> None:
         # What is not disclosed anyhow need not be readable.
         ({"state": "2", "decided": "?", "fine": "?", "category": "?"}, Withheld(WithheldReason.REVOKED)),
         ({"decided": "2022-12-31", "fine": "?", "public": "?"}, OutsideWindow()),
-        ({"authority": "别处市市场监督管理局", "decided": "?"}, DecidedElsewhere()),
+        ({"authority": "上海市市场监督管理局", "decided": "?"}, DecidedElsewhere()),
     ],
 )
 def test_reasons_not_to_disclose_a_penalty(kit: Any, values: Any, outcome: Any) -> None:
@@ -122,6 +122,9 @@ def test_reasons_not_to_disclose_a_penalty(kit: Any, values: Any, outcome: Any) 
         ({"decided": "长期"}, "decided"),
         ({"decided": "2024-02-30"}, "decided"),
         ({"decided": "2026-11-21"}, "decided"),
+        # Nobody can say whose decision it is, so it is neither printed nor left out.
+        ({"authority": "某某市市场监督管理局"}, "authority"),
+        ({"authority": "国家税务总局某某市税务局"}, "authority"),
         ({"state": "9"}, "state"),
         ({"state": ""}, "state"),
         ({"category": ""}, "category"),
@@ -265,7 +268,7 @@ def test_summary_procedure_by_the_rules(kit: Any) -> None:
     [
         ({"state": "2"}, Withheld(WithheldReason.REVOKED)),
         ({"list": "M9"}, OutsideCatalogue()),
-        ({"authority": "别处市市场监督管理局"}, DecidedElsewhere()),
+        ({"authority": "上海市市场监督管理局"}, DecidedElsewhere()),
         ({"listed": "2020-01-01", "removed": "2022-12-31"}, OutsideWindow()),
         ({"listed": "2026-11-20"}, OutsideWindow()),
     ],

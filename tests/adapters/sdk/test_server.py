@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import structlog
 
-from adapters.sdk.server import own_key_entry, require_startable, run_adapter
+from adapters.sdk.server import require_startable, run_adapter
 from adapters.sdk.settings import AdapterSettings
 from adapters.sdk.source import Source, SourceError
 from contract.province import Province
@@ -25,6 +25,7 @@ from huren.envelope.v1 import envelope_pb2
 from runtime.errors import SettingsError
 from runtime.grpc_channel import open_channel
 from runtime.identity import MemberPeer, member_host_name
+from runtime.member import own_key_entry
 from runtime.settings import Settings, load_settings
 
 ROOT = Path(__file__).parents[3]
@@ -187,11 +188,11 @@ def test_production_wants_a_verified_issuer(pki: Any, kit: Any, member: MemberPe
 
 def test_only_its_own_key_will_do(bench: Any, kit: Any) -> None:
     adapter, gateway = envelope_pb2.MEMBER_ROLE_ADAPTER, envelope_pb2.MEMBER_ROLE_GATEWAY
-    profile = kit.profile()
-    assert own_key_entry(bench.key(kit.OURS, adapter), bench.trust, profile) is not None
-    assert own_key_entry(bench.key(kit.OURS, gateway), bench.trust, profile) is None
-    assert own_key_entry(bench.key(Province(14), adapter), bench.trust, profile) is None
+    member = MemberPeer(kit.OURS, adapter)
+    assert own_key_entry(bench.key(kit.OURS, adapter), bench.trust, member) is not None
+    assert own_key_entry(bench.key(kit.OURS, gateway), bench.trust, member) is None
+    assert own_key_entry(bench.key(Province(14), adapter), bench.trust, member) is None
     entry = bench.trust.find(bench.key(kit.OURS, adapter).key_id)
     fewer = dataclasses.replace(entry, payload_types=frozenset(list(entry.payload_types)[:1]))
     trust = type(bench.trust).from_entries([fewer], policy=bench.trust.policy, published_at=bench.trust.published_at)
-    assert own_key_entry(bench.key(kit.OURS, adapter), trust, profile) is None
+    assert own_key_entry(bench.key(kit.OURS, adapter), trust, member) is None

@@ -1,0 +1,179 @@
+"""What the two programs of a member have in common: their settings, what they stand on, and how they serve.
+
+    foundation      key and trust, database, registry; whatever does not fit together is a SettingsError, with key, expected and got
+    serve_until     listens, announces the bound addresses, serves until asked to stop
+
+An adapter and a gateway differ in the services that they plug in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+import structlog
+from pydantic import AfterValidator, Field
+
+from contract.payloads import ENTITLED
+from contract.province import Province
+from runtime.database import Database, open_database
+from runtime.errors import SettingsError, SettingsProblem
+from runtime.grpc_server import GrpcServer, ServedService
+from runtime.identity import ROLE_SLUGS, MemberPeer
+from runtime.process import StopSignal, announce
+from runtime.registry import RegistryFileError, TableRegistry
+from runtime.settings import ListenSettings, Settings, TelemetrySettings, TLSSettings
+from runtime.telemetry import Metrics, configure_logging, serve_metrics
+from runtime.tls import read_tls
+from signing import KeyEntry, KeyFileError, PrivateKey, TrustStore, TrustStoreError
+
+GRACE: Final = timedelta(seconds=10)
+"""How long running calls may finish when the process stops."""
+
+
+def _known_slug(slug: str) -> str:
+    return Province.from_slug(slug).slug
+
+
+class MemberSettings(Settings):
+    """What both programs read.
+
+    Attributes:
+        province: The member's slug.
+        mode: In `production` nothing is signed or sealed that rests on an unverified name or catalogue entry; anywhere else every
+            report is a specimen (样张).
+        listen: Where the program listens.
+        tls: Own certificate as a server, and the authority that certifies its callers.
+        signing_key: Its signing key.
+        trust: The trust directory.
+        database: URL of its own database.
+        registry: File of the embedded registry.
+        announce: Where to write the bound addresses.
+        telemetry: What it tells about itself.
+        max_concurrent_calls: More at a time are refused.
+    """
+
+    province: Annotated[str, AfterValidator(_known_slug)]
+    mode: Literal["production", "sandbox"]
+    listen: ListenSettings
+    tls: TLSSettings
+    signing_key: Path
+    trust: Path
+    database: Annotated[str, Field(min_length=1)]
+    registry: Path
+    announce: Path
+    telemetry: TelemetrySettings = TelemetrySettings()
+    max_concurrent_calls: Annotated[int, Field(ge=1)] = 256
+
+    @property
+    def home(self) -> Province:
+        """The member."""
+        return Province.from_slug(self.province)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Foundation:
+    """What a program of a member stands on.
+
+    Attributes:
+        key: Its signing key.
+        trust: Whose statements it believes; knows its own key.
+        database: Its own database.
+        registry: Who is registered where, as far as the member knows.
+        certificate_not_after: When its TLS certificate ends.
+    """
+
+    key: PrivateKey
+    trust: TrustStore
+    database: Database
+    registry: TableRegistry
+    certificate_not_after: datetime
+
+
+@asynccontextmanager
+async def foundation(settings: MemberSettings, member: MemberPeer, path: Path) -> AsyncGenerator[Foundation]:
+    """Prepares what the program stands on; logging first.
+
+    Args:
+        settings: Its settings.
+        member: Who it is.
+        path: The settings file, for messages.
+
+    Raises:
+        SettingsError: Settings, keys and files do not fit together.
+        TLSFileError: A TLS file cannot be used.
+        StoreUnavailableError: The database cannot do it now.
+    """
+    configure_logging(settings.telemetry)
+    structlog.contextvars.bind_contextvars(process=f"{ROLE_SLUGS[member.role]}-{settings.province}")
+    key, trust = _key_and_trust(settings, member, path)
+    certificate_not_after = read_tls(settings.tls).not_after
+    try:
+        database = open_database(settings.database)
+    except ValueError as error:
+        raise unfit(path, "database", "the URL of a database", str(error)) from error
+    async with database:
+        registry = TableRegistry(database)
+        try:
+            await registry.load(settings.registry)
+        except (OSError, RegistryFileError) as error:
+            raise unfit(path, "registry", "a readable registry file", str(error)) from error
+        yield Foundation(
+            key=key, trust=trust, database=database, registry=registry, certificate_not_after=certificate_not_after
+        )
+
+
+async def serve_until(
+    stop: StopSignal, services: Sequence[ServedService], *, settings: MemberSettings, metrics: Metrics
+) -> None:
+    """Serves until asked to stop, then lets running calls finish.
+
+    Raises:
+        ListenError: An address cannot be listened on.
+    """
+    server = GrpcServer(
+        services,
+        listen=settings.listen,
+        tls=settings.tls,
+        metrics=metrics,
+        max_concurrent_calls=settings.max_concurrent_calls,
+    )
+    host = settings.telemetry.host
+    async with serve_metrics(metrics, host=host, port=settings.telemetry.metrics_port) as metrics_port:
+        port = await server.start()
+        addresses = {"grpc": f"{settings.listen.host}:{port}", "metrics": f"http://{host}:{metrics_port}/metrics"}
+        announce(settings.announce, addresses)
+        await stop.wait()
+        await server.stop(GRACE)
+
+
+def own_key_entry(key: PrivateKey, trust: TrustStore, member: MemberPeer) -> KeyEntry | None:
+    """The trust store's entry of a member's own key. None: nobody would believe what the key signs for that member."""
+    entry = trust.find(key.key_id)
+    if entry is None or (entry.member, entry.role) != (member.province, member.role):
+        return None
+    return entry if entry.payload_types >= ENTITLED[member.role] else None
+
+
+def unfit(path: Path, key: str, expected: str, got: str) -> SettingsError:
+    """A settings error about one key."""
+    return SettingsError(path, SettingsProblem(key=key, expected=expected, got=got))
+
+
+def _key_and_trust(settings: MemberSettings, member: MemberPeer, path: Path) -> tuple[PrivateKey, TrustStore]:
+    try:
+        key = PrivateKey.load(settings.signing_key)
+    except KeyFileError as error:
+        raise unfit(path, "signing_key", "a signing key", str(error)) from error
+    try:
+        trust = TrustStore.from_directory(settings.trust)
+    except TrustStoreError as error:
+        raise unfit(path, "trust", "a trust directory", str(error)) from error
+    if own_key_entry(key, trust, member) is None:
+        expected = f"a key that the trust directory knows as {member.uri}"
+        raise unfit(path, "signing_key", expected, f"key {key.key_id}")
+    return key, trust
