@@ -17,7 +17,7 @@ from verifier.verdict import WORDING, Verdict
 _CAST: Final = (
     (
         "found_in_several",
-        "在多个省(市)有记录的企业 · an enterprise with records in several provinces",
+        "在多个省（市）有记录的企业 · an enterprise with records in several provinces",
         report_pb2.VERDICT_FOUND,
     ),
     ("nothing_anywhere", "四地均无记录的企业 · an enterprise with none", report_pb2.VERDICT_NOTHING_FOUND),
@@ -35,7 +35,7 @@ def run(folder: Path) -> int:
     try:
         with federation(folder / "federation", progress=lambda text: err.print(text, markup=False)) as running:
             paths = [_issue(running.layout, folder, part) for part in _CAST]
-        out.rule("四地已停止,离线核验 · everything is stopped; verifying offline")
+        out.rule("四地已停止，离线核验 · everything is stopped; verifying offline")
         for path in paths:
             _verify(path, Layout((folder / "federation").resolve()))
     except (FederationError, DemoError, ReportError, UnreachableError) as error:
@@ -45,7 +45,7 @@ def run(folder: Path) -> int:
         err.print(f"{error.detail.message_zh}\n{error.detail.message_en}", markup=False)
         return 1
     out.print()
-    out.print(f"完成。报告在 {folder} 中(.report 为签名数据,.json 供阅读)。", markup=False)
+    out.print(f"完成。报告在 {folder} 中（.report 为签名数据，.json 供阅读）。", markup=False)
     out.print(
         f"Done. The reports are in {folder} (.report is the signed statement, .json its readable form).", markup=False
     )

@@ -99,7 +99,7 @@ class Layout:
         """
         if not self.members.exists():
             raise FederationError(
-                f"{self.directory} 中没有运行中的互认环境,请先执行 huren up\n"
+                f"{self.directory} 中没有运行中的互认环境，请先执行 huren up\n"
                 f"no federation runs in {self.directory}: start one with `huren up`"
             )
         return read_directory(self.members)
@@ -213,7 +213,7 @@ def _clear(directory: Path) -> None:
     foreign = sorted(entry.name for entry in directory.iterdir() if entry.name not in _KEPT_BY_US)
     if foreign:
         raise FederationError(
-            f"{directory} 中有其他文件({foreign[0]}),请换一个空目录\n"
+            f"{directory} 中有其他文件（{foreign[0]}），请换一个空目录\n"
             f"{directory} holds other things ({foreign[0]}): name an empty folder"
         )
     for entry in directory.iterdir():
@@ -373,12 +373,12 @@ class _Processes:
     def _require_alive(self, name: str) -> None:
         code = self._running[name].poll()
         if code is not None:
-            raise self._failure(name, f"已退出(代码{code})", f"ended with code {code}")
+            raise self._failure(name, f"已退出（代码{code}）", f"ended with code {code}")
 
     def _failure(self, name: str, zh: str, en: str) -> FederationError:
         log = self._layout.log(name)
         tail = "\n".join(log.read_text("utf-8", "replace").splitlines()[-5:])
-        return FederationError(f"{name} {zh},日志:{log}\n{name} {en}, log: {log}\n{tail}")
+        return FederationError(f"{name} {zh}，日志：{log}\n{name} {en}, log: {log}\n{tail}")
 
 
 # --- Calling ----------------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from contract.province import Province
 
 app: Final = typer.Typer(
     name="huren",
-    help="互认:京津冀晋互认版专项信用报告。 Mutual recognition of special credit reports.",
+    help="互认：京津冀晋互认版专项信用报告。 Mutual recognition of special credit reports.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -56,7 +56,7 @@ def up(
         typer.Option(
             parser=_province,
             metavar="PROVINCE",
-            help="不启动的省(市),可重复。 A province that is not started; may be repeated.",
+            help="不启动的省（市），可重复。 A province that is not started; may be repeated.",
         ),
     ] = None,
 ) -> None:
@@ -70,7 +70,7 @@ def up(
 def demo(
     out: Annotated[Path, typer.Option(help="输出目录。 Where the reports go.", file_okay=False)] = Path("build/demo"),
 ) -> None:
-    """启动四地,出具两份报告,离线核验,停止。 Start, issue two reports, verify them offline, stop."""
+    """启动四地，出具两份报告，离线核验，停止。 Start, issue two reports, verify them offline, stop."""
     from cli.demo import run  # noqa: PLC0415  # as above
 
     raise typer.Exit(run(out))
@@ -85,7 +85,7 @@ def report_request(
         typer.Option(
             parser=_province,
             metavar="PROVINCE",
-            help="向哪个省(市)的网关申请;默认为登记地。 Which gateway to ask; the home unless told.",
+            help="向哪个省（市）的网关申请；默认为登记地。 Which gateway to ask; the home unless told.",
         ),
     ] = None,
     first_day: Annotated[
@@ -98,20 +98,20 @@ def report_request(
     domains: Annotated[
         list[str] | None,
         typer.Option(
-            help="领域代号,可重复或以逗号分隔;默认全部。 Domain ids, repeated or comma-separated; all unless told."
+            help="领域代号，可重复或以逗号分隔；默认全部。 Domain ids, repeated or comma-separated; all unless told."
         ),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="保存到此目录。 Save the report into this directory.", file_okay=False)
     ] = None,
     key: Annotated[
-        str | None, typer.Option("--idempotency-key", help="幂等键;默认随机。 Idempotency key; random unless told.")
+        str | None, typer.Option("--idempotency-key", help="幂等键；默认随机。 Idempotency key; random unless told.")
     ] = None,
     as_json: _Json = False,
 ) -> None:
     """申请报告。 Ask for a report.
 
-    退出码 exit codes: 0 已出具 issued; 4 办理中,尚不能出具 not yet; 1 未受理 not served.
+    退出码 exit codes: 0 已出具 issued; 4 办理中，尚不能出具 not yet; 1 未受理 not served.
     """
     from cli.report import Asked, run  # noqa: PLC0415  # as above
 
@@ -122,7 +122,7 @@ def report_request(
 
 @app.command()
 def verify(
-    file: Annotated[Path, typer.Argument(help="报告文件(.report 或 .json)。 A report (.report or .json).")],
+    file: Annotated[Path, typer.Argument(help="报告文件（.report 或 .json）。 A report (.report or .json).")],
     trust: Annotated[
         Path | None, typer.Option(help="信任数据目录。 Trust directory; the sandbox's unless told.", file_okay=False)
     ] = None,
@@ -131,7 +131,7 @@ def verify(
 ) -> None:
     """离线核验一份报告。 Verify a report offline.
 
-    退出码 exit codes: 0 真实且当前有效 authentic and valid; 3 真实,未核验当前状态 authentic, status not checked;
+    退出码 exit codes: 0 真实且当前有效 authentic and valid; 3 真实，未核验当前状态 authentic, status not checked;
     1 其他 anything else.
     """
     from cli.verify import run  # noqa: PLC0415  # as above

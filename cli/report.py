@@ -90,7 +90,7 @@ def run(asked: Asked, directory: Path, *, out: Path | None, as_json: bool) -> in
         return EXIT_NOT_SERVED
     except UnreachableError as error:
         _complain(
-            f"{error.province.name_zh}网关未应答({error.status})。请确认 huren up 正在运行。",
+            f"{error.province.name_zh}网关未应答（{error.status}）。请确认 huren up 正在运行。",
             f"The gateway of {error.province.name_en} did not answer ({error.status}). Does `huren up` run?",
         )
         return EXIT_NOT_SERVED
@@ -99,7 +99,7 @@ def run(asked: Asked, directory: Path, *, out: Path | None, as_json: bool) -> in
         return EXIT_NOT_SERVED
     except ReportError as error:
         _complain(
-            f"网关给出的报告未通过核验,未予保存:{error}", f"The report does not verify; it was not saved: {error}"
+            f"网关给出的报告未通过核验，未予保存：{error}", f"The report does not verify; it was not saved: {error}"
         )
         return EXIT_NOT_SERVED
     saved = save(checked, out) if out is not None else ()
@@ -160,7 +160,7 @@ async def _request(asked: Asked, layout: Layout) -> wire.RequestReportResponse:
         if asked.gateway is not None or not elsewhere:
             raise
         home = Province(error.detail.province)
-        err.print(f"登记地为{home.name_zh},转向其网关 · registered in {home.name_en}, asking there", markup=False)
+        err.print(f"登记地为{home.name_zh}，转向其网关 · registered in {home.name_en}, asking there", markup=False)
         return await _call(addresses[home], tls, message)
 
 
@@ -196,7 +196,7 @@ def _show_open(opened: wire.OpenRequest, *, as_json: bool) -> None:
         document = {"result": "open", "request_id": opened.request_id, "provinces": lines}
         print(json.dumps(document, ensure_ascii=False, indent=1))  # noqa: T201  # the command's output
         return
-    out.print(f"办理中,尚不能出具报告。受理编号 {opened.request_id}(非报告编号,不作证明使用)", markup=False)
+    out.print(f"办理中，尚不能出具报告。受理编号 {opened.request_id}（非报告编号，不作证明使用）", markup=False)
     out.print("Not yet: no report, and nothing is proven by this.", markup=False)
     for line in lines:
         out.print(f"  {line['name']}  {line['progress']}  {line['reason']}  {line['contact']}", markup=False)

@@ -29,10 +29,10 @@ def show_report(checked: CheckedReport) -> None:
     wide.print()
     if report.specimen:
         wide.print(f"[bold]{SPECIMEN}[/bold]  {SPECIMEN_EN}", justify="center")
-    wide.print(f"[bold]{TITLE}[/bold](互认版)", justify="center")
+    wide.print(f"[bold]{TITLE}[/bold]（互认版）", justify="center")
     facts = Table.grid(padding=(0, 2))
     facts.add_row("报告编号", report.report_number)
-    facts.add_row("主体", f"{report.subject.name or '(登记名称未取得)'}  {report.subject.uscc}", style=None)
+    facts.add_row("主体", f"{report.subject.name or '（登记名称未取得）'}  {report.subject.uscc}", style=None)
     facts.add_row("查询时段", f"{report.window.first_day} 至 {report.window.last_day}")
     facts.add_row("出具单位", report.issuer.unit)
     wide.print(facts, markup=False)

@@ -33,7 +33,7 @@ def run(directory: Path, without: Sequence[Province]) -> int:
 
 def _show(running: Running) -> None:
     table = Table(title="互认环境已就绪 · the federation is up", box=None, title_justify="left", pad_edge=False)
-    for head in ("省(市)", "网关 gateway", "适配器 adapter", "指标 metrics"):
+    for head in ("省（市）", "网关 gateway", "适配器 adapter", "指标 metrics"):
         table.add_column(head)
     for province in Province:
         if province not in running.provinces:

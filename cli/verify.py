@@ -102,7 +102,7 @@ def show(result: Result) -> None:
     if result.reason:
         out.print(f"原因 reason: {result.reason}", markup=False)
     if result.checked is not None and result.checked.report.conclusion.limited:
-        out.print("本报告为有限范围:部分事项未纳入,见结论。 Limited scope: see the conclusion.", markup=False)
+        out.print("本报告为有限范围：部分事项未纳入，见结论。 Limited scope: see the conclusion.", markup=False)
 
 
 def _signers(result: Result) -> list[tuple[Any, str, str]]:
@@ -117,7 +117,7 @@ def _signers(result: Result) -> list[tuple[Any, str, str]]:
 def _signer_table(result: Result) -> Table:
     checked = result.checked
     table = Table(title="谁签了什么 · who signed what", box=None, title_justify="left", pad_edge=False)
-    for head in ("省(市)", "内容", "签名时间(北京时间)", "数据截至", "密钥"):
+    for head in ("省（市）", "内容", "签名时间（北京时间）", "数据截至", "密钥"):
         table.add_column(head)
     if checked is None:
         return table

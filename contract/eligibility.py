@@ -26,8 +26,8 @@ def require_subject_code(text: str, *, field: str = "uscc") -> Uscc:
 def _fault_zh(error: UsccError) -> str:
     match error.fault:
         case UsccFault.LENGTH:
-            return f"应为18位,实为{error.got}位"
+            return f"应为18位，实为{error.got}位"
         case UsccFault.CHARACTER:
-            return f"第{error.position}位应为数字或除 I、O、Z、S、V 以外的大写字母,实为{error.got}"
+            return f"第{error.position}位应为数字或除 I、O、Z、S、V 以外的大写字母，实为{error.got}"
         case UsccFault.CHECK_CHARACTER:
-            return f"第18位校验码应为{error.expected},实为{error.got}"
+            return f"第18位校验码应为{error.expected}，实为{error.got}"

@@ -110,51 +110,51 @@ _LATER: Final = Retry.LATER
 ERROR_TABLE: Final[dict[ErrorCode, ErrorRow]] = {
     ErrorCode.MALFORMED_REQUEST: ErrorRow(
         _REQUESTER, _NEVER, _INVALID_ARGUMENT, 400,
-        "请求不符合接口规范:{problem}。请对照接口说明修改后重新提交。",
+        "请求不符合接口规范：{problem}。请对照接口说明修改后重新提交。",
         "The request does not follow the interface: {problem}. Correct it and send it again.",
     ),
     ErrorCode.REQUEST_TOO_LARGE: ErrorRow(
         _REQUESTER, _NEVER, _RESOURCE_EXHAUSTED, 413,
-        "请求内容超过上限({limit}字节)。请缩小后重新提交。",
+        "请求内容超过上限（{limit}字节）。请缩小后重新提交。",
         "The request is larger than {limit} bytes. Make it smaller and send it again.",
     ),
     ErrorCode.USCC_MALFORMED: ErrorRow(
         _REQUESTER, _NEVER, _INVALID_ARGUMENT, 400,
-        "统一社会信用代码有误:{problem_zh}。请对照营业执照核对后重新填写,系统不会代为更正。",
+        "统一社会信用代码有误：{problem_zh}。请对照营业执照核对后重新填写，系统不会代为更正。",
         "The unified social credit code is wrong: {problem_en}. Compare it with the business licence; nothing is corrected "
         "for you.",
     ),
     ErrorCode.SUBJECT_NOT_ELIGIBLE: ErrorRow(
         _REQUESTER, _NEVER, _FAILED_PRECONDITION, 422,
-        "互认版目前面向经营主体(企业、个体工商户、农民专业合作社及其分支机构)。其他主体请使用本省(市)专项信用报告。",
+        "互认版目前面向经营主体（企业、个体工商户、农民专业合作社及其分支机构）。其他主体请使用本省（市）专项信用报告。",
         "The mutual report serves enterprises, individual businesses, farmers' cooperatives and their branches. Others use "
         "their own province's report.",
     ),
     ErrorCode.SUBJECT_CANCELLED: ErrorRow(
         _REQUESTER, _NEVER, _FAILED_PRECONDITION, 422,
-        "该主体已于{date}注销,不能在线申请。清算义务人可到窗口办理。",
+        "该主体已于{date}注销，不能在线申请。清算义务人可到窗口办理。",
         "The subject's registration was cancelled on {date}; no report can be asked for online. Its liquidator may turn to a "
         "service window.",
     ),
     ErrorCode.SUBJECT_UNKNOWN: ErrorRow(
         _REQUESTER, _NEVER, _NOT_FOUND, 404,
-        "登记库中未查到该主体,且无法由代码判断其登记地。请核对代码,或联系登记机关。",
+        "登记库中未查到该主体，且无法由代码判断其登记地。请核对代码，或联系登记机关。",
         "The registry does not know the subject, and its code does not tell where it is registered. Check the code, or turn to "
         "the registration authority.",
     ),
     ErrorCode.FOREIGN_HOME: ErrorRow(
         _REQUESTER, Retry.ELSEWHERE, _FAILED_PRECONDITION, 421,
-        "您的企业登记地为{province_zh},请前往{province_zh}的服务渠道办理({basis_zh})。四地报告内容一致。",
+        "您的企业登记地为{province_zh}，请前往{province_zh}的服务渠道办理（{basis_zh}）。四地报告内容一致。",
         "The subject is registered in {province_en}; ask there ({basis_en}). The four provinces' reports say the same.",
     ),
     ErrorCode.HOME_OUTSIDE: ErrorRow(
         _REQUESTER, _NEVER, _FAILED_PRECONDITION, 422,
-        "该主体登记地不在北京、天津、河北、山西,不能申请互认版报告。",
+        "该主体登记地不在北京、天津、河北、山西，不能申请互认版报告。",
         "The subject is not registered in Beijing, Tianjin, Hebei or Shanxi, so it cannot ask for the mutual report.",
     ),
     ErrorCode.WINDOW_MALFORMED: ErrorRow(
         _REQUESTER, _NEVER, _INVALID_ARGUMENT, 400,
-        "查询时段的日期有误:{problem}。请按 YYYY-MM-DD 填写起止日期。",
+        "查询时段的日期有误：{problem}。请按 YYYY-MM-DD 填写起止日期。",
         "A day of the window is wrong: {problem}. Write first and last day as YYYY-MM-DD.",
     ),
     ErrorCode.WINDOW_INVERTED: ErrorRow(
@@ -169,12 +169,12 @@ ERROR_TABLE: Final[dict[ErrorCode, ErrorRow]] = {
     ),
     ErrorCode.WINDOW_IN_FUTURE: ErrorRow(
         _REQUESTER, _NEVER, _INVALID_ARGUMENT, 400,
-        "查询时段的截止日期不能晚于今天({today})。请修改后重新提交。",
+        "查询时段的截止日期不能晚于今天（{today}）。请修改后重新提交。",
         "The window may not end after today ({today}). Change it and send the request again.",
     ),
     ErrorCode.CATALOGUE_UNKNOWN: ErrorRow(
         _REQUESTER, _NEVER, _FAILED_PRECONDITION, 409,
-        "事项清单版本{version}未在使用,现行版本为{current}。请按现行版本重新提交。",
+        "事项清单版本{version}未在使用，现行版本为{current}。请按现行版本重新提交。",
         "Catalogue version {version} is not in force; {current} is. Ask again by that version.",
     ),
     ErrorCode.DOMAIN_UNKNOWN: ErrorRow(
@@ -189,12 +189,12 @@ ERROR_TABLE: Final[dict[ErrorCode, ErrorRow]] = {
     ),
     ErrorCode.NOT_YOURSELF: ErrorRow(
         _REQUESTER, _NEVER, _PERMISSION_DENIED, 403,
-        "您的证书不属于所查主体。目前只受理主体查询自身,请使用该主体的证书。",
+        "您的证书不属于所查主体。目前只受理主体查询自身，请使用该主体的证书。",
         "Your certificate is not the subject's. Only a subject's request about itself is served yet; use its certificate.",
     ),
     ErrorCode.BASIS_NOT_SERVED: ErrorRow(
         _REQUESTER, _NEVER, _UNIMPLEMENTED, 501,
-        "暂只受理主体查询自身;经办人、被授权机构和履职查询尚未开通。",
+        "暂只受理主体查询自身；经办人、被授权机构和履职查询尚未开通。",
         "Only requests of subjects about themselves are served yet; agents, grantees and officers are not.",
     ),
     ErrorCode.IDEMPOTENCY_KEY_REUSED: ErrorRow(
@@ -224,37 +224,37 @@ ERROR_TABLE: Final[dict[ErrorCode, ErrorRow]] = {
     ),
     ErrorCode.COVERAGE_NOT_FOUND: ErrorRow(
         _REQUESTER, _NEVER, _NOT_FOUND, 404,
-        "本省(市)未出具过该编号的覆盖范围声明。",
+        "本省（市）未出具过该编号的覆盖范围声明。",
         "This province never made a coverage statement with that id.",
     ),
     ErrorCode.ENVELOPE_UNREADABLE: ErrorRow(
         _REQUESTER, _NEVER, _INVALID_ARGUMENT, 400,
-        "收到的内容不是合规的签名信封({problem}),未予处理。",
+        "收到的内容不是合规的签名信封（{problem}），未予处理。",
         "What was received is no well-formed signed envelope ({problem}); nothing was done.",
     ),
     ErrorCode.OVERLOADED: ErrorRow(
         _HOME, _LATER, _RESOURCE_EXHAUSTED, 429,
-        "当前办理量较大,请稍后再试。",
+        "当前办理量较大，请稍后再试。",
         "Too many requests at the moment. Ask again later.",
     ),
     ErrorCode.UNVERIFIED_IN_PRODUCTION: ErrorRow(
         _HOME, _LATER, _FAILED_PRECONDITION, 503,
-        "事项清单或出具单位尚有未确认内容,暂不能正式出具。已通知运维人员。",
+        "事项清单或出具单位尚有未确认内容，暂不能正式出具。已通知运维人员。",
         "The catalogue or the issuer's name holds entries that nobody has confirmed, so no report may be issued yet.",
     ),
     ErrorCode.STORE_UNAVAILABLE: ErrorRow(
         _HOME, _LATER, _UNAVAILABLE, 503,
-        "系统暂时无法保存数据,未出具任何内容。请稍后用同一幂等键重试。",
+        "系统暂时无法保存数据，未出具任何内容。请稍后用同一幂等键重试。",
         "The store cannot be written at the moment; nothing was issued. Ask again with the same key.",
     ),
     ErrorCode.SHUTTING_DOWN: ErrorRow(
         _HOME, _LATER, _UNAVAILABLE, 503,
-        "系统正在重启,请稍后重试。",
+        "系统正在重启，请稍后重试。",
         "The service is restarting. Ask again in a moment.",
     ),
     ErrorCode.INTERNAL: ErrorRow(
         _HOME, _LATER, _INTERNAL, 500,
-        "系统内部出错,未出具任何内容。请稍后重试;仍不成功请联系服务单位并告知时间。",
+        "系统内部出错，未出具任何内容。请稍后重试；仍不成功请联系服务单位并告知时间。",
         "An internal error; nothing was issued. Ask again later; if it persists, tell the service unit the time.",
     ),
 }  # fmt: skip

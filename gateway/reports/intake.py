@@ -114,7 +114,7 @@ class Intake:
             contact=member.contact if member else None,
             province_zh=home.name_zh,
             province_en=home.name_en,
-            basis_zh="依据登记库" if by_registry else "登记库中未查到,依据代码前六位推断",
+            basis_zh="依据登记库" if by_registry else "登记库中未查到，依据代码前六位推断",
             basis_en="by the registry" if by_registry else "not in the registry; guessed from the digits of the code",
         )
 
