@@ -29,8 +29,11 @@ from signing.key_entry import Active, Compromised, KeyEntry, Retired
 from signing.merkle import leaf_hash, verify_inclusion
 from signing.trust import TrustStore
 
-TimeEvidenceCheck = Callable[[envelope_pb2.TimeEvidence, StatementId], datetime | None]
-"""Returns an instant at which the evidence proves that the statement existed; None when it proves none, or cannot be checked."""
+TimeEvidenceCheck = Callable[[envelope_pb2.TimeEvidence, bytes], datetime | None]
+"""Takes evidence and the bytes of the signature that it names; returns an instant at which it proves that the signature existed.
+
+None: it proves none, or cannot be checked.
+"""
 
 # A batch root is verified once, not once per statement. An entry has about 500 bytes, and batches of a peer arrive close together.
 _REMEMBERED_BATCH_ROOTS: Final = 1024
@@ -101,6 +104,7 @@ class _CheckedSignature:
     """A signature that verifies, and the instants at which its key is judged."""
 
     key: KeyEntry
+    sig: bytes
     instants_ns: tuple[int, ...]
 
 
@@ -139,7 +143,7 @@ class Verifier:
         6. All keys are of one member and one role, and none signs twice.
         7. The issuer and role of the header are the member and role of the keys.
         8. Every key is judged at the instants at which it is said to have signed, `issued_at` of the header and of the batch root:
-           within its validity; if RETIRED, not after that; if COMPROMISED, only where time evidence proves the statement older.
+           within its validity; if RETIRED, not after that; if COMPROMISED, only where time evidence proves the signature older.
         9. Every key is entitled to the payload type.
         10. At least one signature is of a suite that the policy accepts from that role at those instants.
 
@@ -208,11 +212,11 @@ class Verifier:
         # (5) By itself, or as a leaf of a batch.
         if not signature.HasField("batch"):
             _require_signature(key, signature.sig, statement.encoded)
-            return _CheckedSignature(key=key, instants_ns=(statement.issued_at_ns,))
+            return _CheckedSignature(key=key, sig=signature.sig, instants_ns=(statement.issued_at_ns,))
         batch = signature.batch
         root = self._open_batch_root(signature.keyid, signature.sig, batch.root)
         _require_leaf(statement, root, batch)
-        return _CheckedSignature(key=key, instants_ns=(statement.issued_at_ns, root.issued_at_ns))
+        return _CheckedSignature(key=key, sig=signature.sig, instants_ns=(statement.issued_at_ns, root.issued_at_ns))
 
     def _judge_key(self, statement: _Statement, signature: _CheckedSignature) -> None:
         key = signature.key
@@ -228,13 +232,17 @@ class Verifier:
                     raise _key_refused(VerificationFailure.KEY_RETIRED, key, "signed after it was retired")
             case Compromised(since=since):
                 # Whoever holds the key writes any issued_at: the issuer's clock proves nothing here.
-                if not self._is_proven_older(statement, since):
+                if not self._is_proven_older(statement, signature, since):
                     raise _key_refused(VerificationFailure.KEY_COMPROMISED, key, "no time evidence from before that")
 
-    def _is_proven_older(self, statement: _Statement, instant: datetime) -> bool:
+    def _is_proven_older(self, statement: _Statement, signature: _CheckedSignature, instant: datetime) -> bool:
         if self._time_evidence is None:
             return False
-        proven = (self._time_evidence(evidence, statement.statement_id) for evidence in statement.time_evidence)
+        proven = (
+            self._time_evidence(evidence, signature.sig)
+            for evidence in statement.time_evidence
+            if evidence.keyid == signature.key.keyid
+        )
         return any(existed_at is not None and existed_at < instant for existed_at in proven)
 
     def _first_accepted(self, checked: Sequence[_CheckedSignature]) -> KeyEntry:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count
+from typing import Any
 
 import pytest
 
@@ -40,8 +41,8 @@ class Builders:
         return PrivateKey.from_seed(hashlib.sha256(name.encode()).digest())
 
     @staticmethod
-    def entry(key: PrivateKey, **facts: object) -> KeyEntry:
-        defaults = {
+    def entry(key: PrivateKey, **facts: Any) -> KeyEntry:
+        defaults: dict[str, Any] = {
             "keyid": key_id(key.public_key),
             "suite": envelope_pb2.SUITE_ED25519,
             "public_key": key.public_key,
@@ -54,7 +55,7 @@ class Builders:
         return KeyEntry(**{**defaults, **facts})
 
     @classmethod
-    def member(cls, name: str = "shanxi", **facts: object) -> Member:
+    def member(cls, name: str = "shanxi", **facts: Any) -> Member:
         key = cls.private_key(name)
         entry = cls.entry(key, **facts)
         nonces = count()

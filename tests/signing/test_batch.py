@@ -92,7 +92,8 @@ def test_the_signature_of_a_batch_is_verified_once(
 
     def counted(self: Any, signature: bytes, message: bytes) -> bool:
         calls.append(message)
-        return original(self, signature, message)
+        verified: bool = original(self, signature, message)
+        return verified
 
     monkeypatch.setattr(key_class, "verify", counted)
 

@@ -1,12 +1,16 @@
+from __future__ import annotations
+
 import hashlib
 import pickle
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import protovalidate
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from huren.common.v1 import common_pb2
 from huren.envelope.v1 import envelope_pb2
 from signing import (
     EnvelopeError,
@@ -19,6 +23,9 @@ from signing import (
     statement_id,
 )
 from signing.envelope import PAYLOAD_TYPE_PATTERN
+
+if TYPE_CHECKING:
+    from tests.signing.conftest import Wire
 
 TYPE = "application/vnd.huren.fragment.v1+protobuf"
 KEYID = "0123456789abcdef" * 4
@@ -39,6 +46,7 @@ evidence = st.builds(
     envelope_pb2.TimeEvidence,
     kind=st.integers(-(2**31), 2**31 - 1).filter(bool),
     evidence=st.binary(min_size=1, max_size=20),
+    keyid=st.from_regex(r"[0-9a-f]{64}", fullmatch=True),
 )
 envelopes = st.builds(
     envelope_pb2.Envelope,
@@ -60,14 +68,19 @@ def _valid() -> envelope_pb2.Envelope:
                 batch=envelope_pb2.BatchInclusion(root=b"root", leaf_index=3, path=[b"p" * 32]),
             )
         ],
-        time_evidence=[envelope_pb2.TimeEvidence(kind=envelope_pb2.TIME_EVIDENCE_KIND_RFC3161, evidence=b"token")],
+        time_evidence=[
+            envelope_pb2.TimeEvidence(kind=envelope_pb2.TIME_EVIDENCE_KIND_RFC3161, evidence=b"token", keyid=KEYID)
+        ],
     )
 
 
 def _root() -> envelope_pb2.BatchRoot:
     root = envelope_pb2.BatchRoot(
         header=envelope_pb2.StatementHeader(
-            issuer=14, role=envelope_pb2.MEMBER_ROLE_ADAPTER, nonce=bytes(16), must_understand=["feature"]
+            issuer=common_pb2.PROVINCE_SHANXI,
+            role=envelope_pb2.MEMBER_ROLE_ADAPTER,
+            nonce=bytes(16),
+            must_understand=["feature"],
         ),
         tree_size=3,
         root_hash=b"h" * 32,
@@ -104,18 +117,24 @@ def test_decoding_inverts_encoding(envelope: envelope_pb2.Envelope) -> None:
 
 @settings(deadline=None)
 @given(envelopes)
-def test_the_canonical_encoding_is_ascending_minimal_and_without_defaults(wire: Any, envelope: Any) -> None:
-    def encoded_batch(batch: Any) -> bytes:
+def test_the_canonical_encoding_is_ascending_minimal_and_without_defaults(
+    wire: type[Wire], envelope: envelope_pb2.Envelope
+) -> None:
+    def encoded_batch(batch: envelope_pb2.BatchInclusion) -> bytes:
         index = wire.number(2, batch.leaf_index) if batch.leaf_index else b""
         return wire.chunk(1, batch.root) + index + wire.chunks(3, batch.path)
 
-    def encoded_signature(signature: Any) -> bytes:
+    def encoded_signature(signature: envelope_pb2.Signature) -> bytes:
         batch = wire.chunk(3, encoded_batch(signature.batch)) if signature.HasField("batch") else b""
         return wire.chunk(1, signature.sig) + wire.chunk(2, signature.keyid.encode()) + batch
 
-    def encoded_evidence(evidence: Any) -> bytes:
+    def encoded_evidence(evidence: envelope_pb2.TimeEvidence) -> bytes:
         # A negative enum value is a varint of 64 bits.
-        return wire.number(1, evidence.kind % 2**64) + wire.chunk(2, evidence.evidence)
+        return (
+            wire.number(1, evidence.kind % 2**64)
+            + wire.chunk(2, evidence.evidence)
+            + wire.chunk(3, evidence.keyid.encode())
+        )
 
     by_hand = (
         wire.chunk(1, envelope.payload)
@@ -138,14 +157,11 @@ def test_arbitrary_bytes_raise_only_our_errors(data: bytes) -> None:
 @settings(deadline=None, max_examples=1000)
 @given(st.data())
 def test_mutated_bytes_are_refused_or_are_themselves_canonical(data: st.DataObject) -> None:
-    decode, encode, valid = data.draw(
-        st.sampled_from(
-            [
-                (decode_envelope, encode_envelope, encode_envelope(_valid())),
-                (decode_batch_root, encode_batch_root, encode_batch_root(_root())),
-            ]
-        )
-    )
+    codecs: list[tuple[Callable[[bytes], Any], Callable[[Any], bytes], bytes]] = [
+        (decode_envelope, encode_envelope, encode_envelope(_valid())),
+        (decode_batch_root, encode_batch_root, encode_batch_root(_root())),
+    ]
+    decode, encode, valid = data.draw(st.sampled_from(codecs))
     start = data.draw(st.integers(0, len(valid)))
     end = data.draw(st.integers(start, min(len(valid), start + 8)))
     mutated = valid[:start] + data.draw(st.binary(max_size=8)) + valid[end:]
@@ -211,7 +227,10 @@ def test_the_unchanged_fields_of_the_refusals_below_are_accepted(wire: Any) -> N
         ),
         pytest.param(
             EnvelopeFault.UNKNOWN_FIELD,
-            lambda w: _fields(w) + w.chunk(4, w.number(1, 1) + w.chunk(2, b"token") + w.chunk(3, b"")),
+            lambda w: (
+                _fields(w)
+                + w.chunk(4, w.number(1, 1) + w.chunk(2, b"token") + w.chunk(3, KEYID.encode()) + w.chunk(4, b""))
+            ),
             id="unknown-in-time-evidence",
         ),
         pytest.param(

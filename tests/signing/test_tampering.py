@@ -7,17 +7,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from huren.envelope.v1 import envelope_pb2
-from signing import SigningError, Verifier, encode_envelope
+from signing import SignedStatement, SigningError, Verifier, encode_envelope
 
 
 def _alone(build: Any) -> bytes:
     member = build.member()
-    return member.signer.sign(build.fragment, build.payload(member)).envelope
+    signed: SignedStatement = member.signer.sign(build.fragment, build.payload(member))
+    return signed.envelope
 
 
 def _third_of_five(build: Any) -> bytes:
     member = build.member()
-    return member.signer.sign_batch(build.batch(member, 5), build.now)[2].envelope
+    signed: list[SignedStatement] = member.signer.sign_batch(build.batch(member, 5), build.now)
+    return signed[2].envelope
 
 
 @pytest.fixture(params=[_alone, _third_of_five], ids=["alone", "third-of-five"], scope="module")

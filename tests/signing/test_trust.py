@@ -1,6 +1,7 @@
 import base64
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -64,8 +65,8 @@ def test_key_entries_round_trip(build: Any, state: object) -> None:
 
 
 def test_policies_round_trip() -> None:
-    rule = {"role": envelope_pb2.MEMBER_ROLE_GATEWAY, "suite": envelope_pb2.SUITE_ED25519, "accepted_from": AT}
-    policy = SuitePolicy((SuiteRule(**rule), SuiteRule(**rule, accepted_until=AT + timedelta(days=1))))
+    rule = SuiteRule(role=envelope_pb2.MEMBER_ROLE_GATEWAY, suite=envelope_pb2.SUITE_ED25519, accepted_from=AT)
+    policy = SuitePolicy((rule, replace(rule, accepted_until=AT + timedelta(days=1))))
 
     assert decode_policy(encode_policy(policy, published_at=AT)) == (policy, AT)
 

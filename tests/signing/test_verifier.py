@@ -89,7 +89,7 @@ class TestOnlyAVerifierMakesAVerifiedPayload:
         with pytest.raises((RuntimeError, TypeError)):
             pickle.loads(pickle.dumps(verified))  # noqa: S301 - our own bytes.
         with pytest.raises(ValueError, match="minted_with"):
-            dataclasses.replace(verified, payload=b"other")
+            dataclasses.replace(verified, payload=b"other")  # type: ignore[call-arg]  # which is the point
 
     def test_its_fields_cannot_be_set(self, verified: VerifiedPayload) -> None:
         with pytest.raises(dataclasses.FrozenInstanceError):
@@ -349,7 +349,9 @@ class TestCompromisedKeys:
     @pytest.fixture
     def envelope(self, build: Any, member: Any) -> bytes:
         payload = build.payload(member, at=build.now - timedelta(days=30)).SerializeToString()
-        evidence = envelope_pb2.TimeEvidence(kind=envelope_pb2.TIME_EVIDENCE_KIND_RFC3161, evidence=b"token")
+        evidence = envelope_pb2.TimeEvidence(
+            kind=envelope_pb2.TIME_EVIDENCE_KIND_RFC3161, evidence=b"token", keyid=member.key.key_id
+        )
         return _sealed(build, payload, member, evidence=(evidence, evidence))
 
     def test_a_statement_is_refused_however_old_it_says_it_is(self, build: Any, member: Any, envelope: bytes) -> None:
@@ -379,8 +381,8 @@ class TestCompromisedKeys:
         answers = iter(proven)
         asked: list[tuple[bytes, bytes]] = []
 
-        def check(evidence: envelope_pb2.TimeEvidence, statement: bytes) -> datetime | None:
-            asked.append((evidence.evidence, statement))
+        def check(evidence: envelope_pb2.TimeEvidence, sig: bytes) -> datetime | None:
+            asked.append((evidence.evidence, sig))
             offset = next(answers)
             return None if offset is None else build.now + offset
 
@@ -388,21 +390,24 @@ class TestCompromisedKeys:
 
         if expected is None:
             verified = verifier.verify(envelope, expect={build.fragment})
-            assert asked[0] == (b"token", verified.statement_id)
+            (signature,) = envelope_pb2.Envelope.FromString(verified.envelope).signatures
+            assert asked[0] == (b"token", signature.sig)
         else:
             assert _refusal(lambda: verifier.verify(envelope, expect={build.fragment})) is expected
 
     def test_is_refused_without_time_evidence_even_where_it_can_be_checked(self, build: Any, member: Any) -> None:
         signed = member.signer.sign(build.fragment, build.payload(member, at=build.now - timedelta(days=30)))
-        verifier = Verifier(build.trust(member.entry), lambda _evidence, _statement: build.now - timedelta(days=99))
+        verifier = Verifier(build.trust(member.entry), lambda _evidence, _sig: build.now - timedelta(days=99))
 
         assert _refusal(lambda: verifier.verify(signed.envelope, expect={build.fragment})) is F.KEY_COMPROMISED
 
     def test_time_evidence_does_not_extend_validity(self, build: Any) -> None:
         member = build.member(state=Compromised(since=build.now), not_after=build.now - timedelta(days=60))
-        evidence = envelope_pb2.TimeEvidence(kind=envelope_pb2.TIME_EVIDENCE_KIND_RFC3161, evidence=b"token")
+        evidence = envelope_pb2.TimeEvidence(
+            kind=envelope_pb2.TIME_EVIDENCE_KIND_RFC3161, evidence=b"token", keyid=member.key.key_id
+        )
         payload = build.payload(member, at=build.now - timedelta(days=30)).SerializeToString()
-        verifier = Verifier(build.trust(member.entry), lambda _evidence, _statement: build.now - timedelta(days=30))
+        verifier = Verifier(build.trust(member.entry), lambda _evidence, _sig: build.now - timedelta(days=30))
 
         envelope = _sealed(build, payload, member, evidence=(evidence,))
 

@@ -27,7 +27,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from huren.common.v1 import common_pb2 as huren_dot_common_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n huren/envelope/v1/envelope.proto\x12\x11huren.envelope.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1churen/common/v1/common.proto\"\x8f\x02\n\x08\x45nvelope\x12\x1d\n\x07payload\x18\x01 \x01(\x0c\x42\x0c\xbaH\tz\x07\x10\x01\x18\x80\x80\x80 \x12\x64\n\x0cpayload_type\x18\x02 \x01(\tBN\xbaHKrI2G^application/vnd\\.huren\\.[a-z][a-z-]{0,40}\\.v[1-9][0-9]{0,2}\\+protobuf$\x12<\n\nsignatures\x18\x03 \x03(\x0b\x32\x1c.huren.envelope.v1.SignatureB\n\xbaH\x07\x92\x01\x04\x08\x01\x10\x04\x12@\n\rtime_evidence\x18\x04 \x03(\x0b\x32\x1f.huren.envelope.v1.TimeEvidenceB\x08\xbaH\x05\x92\x01\x02\x10\x08\"|\n\tSignature\x12\x17\n\x03sig\x18\x01 \x01(\x0c\x42\n\xbaH\x07z\x05\x10\x10\x18\x80\x04\x12$\n\x05keyid\x18\x02 \x01(\tB\x15\xbaH\x12r\x10\x32\x0e^[0-9a-f]{64}$\x12\x30\n\x05\x62\x61tch\x18\x03 \x01(\x0b\x32!.huren.envelope.v1.BatchInclusion\"\\\n\x0e\x42\x61tchInclusion\x12\x18\n\x04root\x18\x01 \x01(\x0c\x42\n\xbaH\x07z\x05\x10\x01\x18\x80\x08\x12\x12\n\nleaf_index\x18\x02 \x01(\x04\x12\x1c\n\x04path\x18\x03 \x03(\x0c\x42\x0e\xbaH\x0b\x92\x01\x08\x10 \"\x04z\x02h \"\x85\x01\n\tBatchRoot\x12:\n\x06header\x18\x01 \x01(\x0b\x32\".huren.envelope.v1.StatementHeaderB\x06\xbaH\x03\xc8\x01\x01\x12 \n\ttree_size\x18\x02 \x01(\x04\x42\r\xbaH\n2\x08\x18\x80\x80\x80\x80\x10(\x01\x12\x1a\n\troot_hash\x18\x03 \x01(\x0c\x42\x07\xbaH\x04z\x02h \"j\n\x0cTimeEvidence\x12;\n\x04kind\x18\x01 \x01(\x0e\x32#.huren.envelope.v1.TimeEvidenceKindB\x08\xbaH\x05\x82\x01\x02 \x00\x12\x1d\n\x08\x65vidence\x18\x02 \x01(\x0c\x42\x0b\xbaH\x08z\x06\x10\x01\x18\x80\x80\x04\"\x95\x02\n\x0fStatementHeader\x12\x35\n\x06issuer\x18\x01 \x01(\x0e\x32\x19.huren.common.v1.ProvinceB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x37\n\x04role\x18\x02 \x01(\x0e\x32\x1d.huren.envelope.v1.MemberRoleB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x35\n\tissued_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x18\n\x05nonce\x18\x04 \x01(\x0c\x42\t\xbaH\x06z\x04\x10\x10\x18 \x12\x41\n\x0fmust_understand\x18\x05 \x03(\tB(\xbaH%\x92\x01\"\x10\x10\x18\x01\"\x1cr\x1a\x32\x18^[a-z][a-z0-9_.-]{0,63}$\"H\n\nAnyPayload\x12:\n\x06header\x18\x01 \x01(\x0b\x32\".huren.envelope.v1.StatementHeaderB\x06\xbaH\x03\xc8\x01\x01*D\n\x05Suite\x12\x15\n\x11SUITE_UNSPECIFIED\x10\x00\x12\x11\n\rSUITE_ED25519\x10\x01\x12\x11\n\rSUITE_SM2_SM3\x10\x02*[\n\nMemberRole\x12\x1b\n\x17MEMBER_ROLE_UNSPECIFIED\x10\x00\x12\x17\n\x13MEMBER_ROLE_ADAPTER\x10\x01\x12\x17\n\x13MEMBER_ROLE_GATEWAY\x10\x02*V\n\x10TimeEvidenceKind\x12\"\n\x1eTIME_EVIDENCE_KIND_UNSPECIFIED\x10\x00\x12\x1e\n\x1aTIME_EVIDENCE_KIND_RFC3161\x10\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n huren/envelope/v1/envelope.proto\x12\x11huren.envelope.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1churen/common/v1/common.proto\"\x8f\x02\n\x08\x45nvelope\x12\x1d\n\x07payload\x18\x01 \x01(\x0c\x42\x0c\xbaH\tz\x07\x10\x01\x18\x80\x80\x80 \x12\x64\n\x0cpayload_type\x18\x02 \x01(\tBN\xbaHKrI2G^application/vnd\\.huren\\.[a-z][a-z-]{0,40}\\.v[1-9][0-9]{0,2}\\+protobuf$\x12<\n\nsignatures\x18\x03 \x03(\x0b\x32\x1c.huren.envelope.v1.SignatureB\n\xbaH\x07\x92\x01\x04\x08\x01\x10\x04\x12@\n\rtime_evidence\x18\x04 \x03(\x0b\x32\x1f.huren.envelope.v1.TimeEvidenceB\x08\xbaH\x05\x92\x01\x02\x10\x08\"|\n\tSignature\x12\x17\n\x03sig\x18\x01 \x01(\x0c\x42\n\xbaH\x07z\x05\x10\x10\x18\x80\x04\x12$\n\x05keyid\x18\x02 \x01(\tB\x15\xbaH\x12r\x10\x32\x0e^[0-9a-f]{64}$\x12\x30\n\x05\x62\x61tch\x18\x03 \x01(\x0b\x32!.huren.envelope.v1.BatchInclusion\"\\\n\x0e\x42\x61tchInclusion\x12\x18\n\x04root\x18\x01 \x01(\x0c\x42\n\xbaH\x07z\x05\x10\x01\x18\x80\x08\x12\x12\n\nleaf_index\x18\x02 \x01(\x04\x12\x1c\n\x04path\x18\x03 \x03(\x0c\x42\x0e\xbaH\x0b\x92\x01\x08\x10 \"\x04z\x02h \"\x85\x01\n\tBatchRoot\x12:\n\x06header\x18\x01 \x01(\x0b\x32\".huren.envelope.v1.StatementHeaderB\x06\xbaH\x03\xc8\x01\x01\x12 \n\ttree_size\x18\x02 \x01(\x04\x42\r\xbaH\n2\x08\x18\x80\x80\x80\x80\x10(\x01\x12\x1a\n\troot_hash\x18\x03 \x01(\x0c\x42\x07\xbaH\x04z\x02h \"\x90\x01\n\x0cTimeEvidence\x12;\n\x04kind\x18\x01 \x01(\x0e\x32#.huren.envelope.v1.TimeEvidenceKindB\x08\xbaH\x05\x82\x01\x02 \x00\x12\x1d\n\x08\x65vidence\x18\x02 \x01(\x0c\x42\x0b\xbaH\x08z\x06\x10\x01\x18\x80\x80\x04\x12$\n\x05keyid\x18\x03 \x01(\tB\x15\xbaH\x12r\x10\x32\x0e^[0-9a-f]{64}$\"\x95\x02\n\x0fStatementHeader\x12\x35\n\x06issuer\x18\x01 \x01(\x0e\x32\x19.huren.common.v1.ProvinceB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x37\n\x04role\x18\x02 \x01(\x0e\x32\x1d.huren.envelope.v1.MemberRoleB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x35\n\tissued_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x18\n\x05nonce\x18\x04 \x01(\x0c\x42\t\xbaH\x06z\x04\x10\x10\x18 \x12\x41\n\x0fmust_understand\x18\x05 \x03(\tB(\xbaH%\x92\x01\"\x10\x10\x18\x01\"\x1cr\x1a\x32\x18^[a-z][a-z0-9_.-]{0,63}$\"H\n\nAnyPayload\x12:\n\x06header\x18\x01 \x01(\x0b\x32\".huren.envelope.v1.StatementHeaderB\x06\xbaH\x03\xc8\x01\x01*D\n\x05Suite\x12\x15\n\x11SUITE_UNSPECIFIED\x10\x00\x12\x11\n\rSUITE_ED25519\x10\x01\x12\x11\n\rSUITE_SM2_SM3\x10\x02*[\n\nMemberRole\x12\x1b\n\x17MEMBER_ROLE_UNSPECIFIED\x10\x00\x12\x17\n\x13MEMBER_ROLE_ADAPTER\x10\x01\x12\x17\n\x13MEMBER_ROLE_GATEWAY\x10\x02*V\n\x10TimeEvidenceKind\x12\"\n\x1eTIME_EVIDENCE_KIND_UNSPECIFIED\x10\x00\x12\x1e\n\x1aTIME_EVIDENCE_KIND_RFC3161\x10\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -60,6 +60,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TIMEEVIDENCE'].fields_by_name['kind']._serialized_options = b'\272H\005\202\001\002 \000'
   _globals['_TIMEEVIDENCE'].fields_by_name['evidence']._loaded_options = None
   _globals['_TIMEEVIDENCE'].fields_by_name['evidence']._serialized_options = b'\272H\010z\006\020\001\030\200\200\004'
+  _globals['_TIMEEVIDENCE'].fields_by_name['keyid']._loaded_options = None
+  _globals['_TIMEEVIDENCE'].fields_by_name['keyid']._serialized_options = b'\272H\022r\0202\016^[0-9a-f]{64}$'
   _globals['_STATEMENTHEADER'].fields_by_name['issuer']._loaded_options = None
   _globals['_STATEMENTHEADER'].fields_by_name['issuer']._serialized_options = b'\272H\007\202\001\004\020\001 \000'
   _globals['_STATEMENTHEADER'].fields_by_name['role']._loaded_options = None
@@ -72,12 +74,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_STATEMENTHEADER'].fields_by_name['must_understand']._serialized_options = b'\272H%\222\001\"\020\020\030\001\"\034r\0322\030^[a-z][a-z0-9_.-]{0,63}$'
   _globals['_ANYPAYLOAD'].fields_by_name['header']._loaded_options = None
   _globals['_ANYPAYLOAD'].fields_by_name['header']._serialized_options = b'\272H\003\310\001\001'
-  _globals['_SUITE']._serialized_start=1239
-  _globals['_SUITE']._serialized_end=1307
-  _globals['_MEMBERROLE']._serialized_start=1309
-  _globals['_MEMBERROLE']._serialized_end=1400
-  _globals['_TIMEEVIDENCEKIND']._serialized_start=1402
-  _globals['_TIMEEVIDENCEKIND']._serialized_end=1488
+  _globals['_SUITE']._serialized_start=1278
+  _globals['_SUITE']._serialized_end=1346
+  _globals['_MEMBERROLE']._serialized_start=1348
+  _globals['_MEMBERROLE']._serialized_end=1439
+  _globals['_TIMEEVIDENCEKIND']._serialized_start=1441
+  _globals['_TIMEEVIDENCEKIND']._serialized_end=1527
   _globals['_ENVELOPE']._serialized_start=148
   _globals['_ENVELOPE']._serialized_end=419
   _globals['_SIGNATURE']._serialized_start=421
@@ -86,10 +88,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_BATCHINCLUSION']._serialized_end=639
   _globals['_BATCHROOT']._serialized_start=642
   _globals['_BATCHROOT']._serialized_end=775
-  _globals['_TIMEEVIDENCE']._serialized_start=777
-  _globals['_TIMEEVIDENCE']._serialized_end=883
-  _globals['_STATEMENTHEADER']._serialized_start=886
-  _globals['_STATEMENTHEADER']._serialized_end=1163
-  _globals['_ANYPAYLOAD']._serialized_start=1165
-  _globals['_ANYPAYLOAD']._serialized_end=1237
+  _globals['_TIMEEVIDENCE']._serialized_start=778
+  _globals['_TIMEEVIDENCE']._serialized_end=922
+  _globals['_STATEMENTHEADER']._serialized_start=925
+  _globals['_STATEMENTHEADER']._serialized_end=1202
+  _globals['_ANYPAYLOAD']._serialized_start=1204
+  _globals['_ANYPAYLOAD']._serialized_end=1276
 # @@protoc_insertion_point(module_scope)

@@ -97,7 +97,7 @@ class _TimeEvidenceKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Time
     TIME_EVIDENCE_KIND_UNSPECIFIED: _TimeEvidenceKind.ValueType  # 0
     """Never valid in a message."""
     TIME_EVIDENCE_KIND_RFC3161: _TimeEvidenceKind.ValueType  # 1
-    """TimeStampToken (RFC 3161, DER) over the statement id."""
+    """TimeStampToken (RFC 3161, DER) whose messageImprint is SHA-256 of the bytes of the signature it covers."""
 
 class TimeEvidenceKind(_TimeEvidenceKind, metaclass=_TimeEvidenceKindEnumTypeWrapper):
     """What kind of time evidence it is."""
@@ -105,7 +105,7 @@ class TimeEvidenceKind(_TimeEvidenceKind, metaclass=_TimeEvidenceKindEnumTypeWra
 TIME_EVIDENCE_KIND_UNSPECIFIED: TimeEvidenceKind.ValueType  # 0
 """Never valid in a message."""
 TIME_EVIDENCE_KIND_RFC3161: TimeEvidenceKind.ValueType  # 1
-"""TimeStampToken (RFC 3161, DER) over the statement id."""
+"""TimeStampToken (RFC 3161, DER) whose messageImprint is SHA-256 of the bytes of the signature it covers."""
 Global___TimeEvidenceKind: _TypeAlias = TimeEvidenceKind  # noqa: Y015
 
 @_typing.final
@@ -256,25 +256,31 @@ Global___BatchRoot: _TypeAlias = BatchRoot  # noqa: Y015
 
 @_typing.final
 class TimeEvidence(_message.Message):
-    """Evidence by a third party that the statement existed at an instant."""
+    """Evidence by a third party that a signature of the statement existed at an instant. It covers the signature and not the statement
+    id: evidence about the payload alone would also vouch for a signature made later with a stolen key.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
     KIND_FIELD_NUMBER: _builtins.int
     EVIDENCE_FIELD_NUMBER: _builtins.int
+    KEYID_FIELD_NUMBER: _builtins.int
     kind: Global___TimeEvidenceKind.ValueType
     """What it is."""
     evidence: _builtins.bytes
     """The evidence itself, in the form that `kind` names. A verifier that cannot check it MUST treat it as absent."""
+    keyid: _builtins.str
+    """Signature.keyid of the signature it covers. For a statement of a batch that is the signature over the root."""
     def __init__(
         self,
         *,
         kind: Global___TimeEvidenceKind.ValueType = ...,
         evidence: _builtins.bytes = ...,
+        keyid: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["evidence", b"evidence", "kind", b"kind"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["evidence", b"evidence", "keyid", b"keyid", "kind", b"kind"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
