@@ -33,19 +33,21 @@ class DemoError(Exception):
 def run(folder: Path) -> int:
     """Runs it. Returns the exit code."""
     try:
-        with federation(folder / "federation", progress=lambda text: err.print(text, markup=False)) as running:
+        with federation(
+            folder / "federation", progress=lambda text: err.print(text, markup=False, soft_wrap=True)
+        ) as running:
             paths = [_issue(running.layout, folder, part) for part in _CAST]
         out.rule("四地已停止，离线核验 · everything is stopped; verifying offline")
         for path in paths:
             _verify(path, Layout((folder / "federation").resolve()))
     except (FederationError, DemoError, ReportError, UnreachableError) as error:
-        err.print(str(error), markup=False)
+        err.print(str(error), markup=False, soft_wrap=True)
         return 1
     except NotServedError as error:
-        err.print(f"{error.detail.message_zh}\n{error.detail.message_en}", markup=False)
+        err.print(f"{error.detail.message_zh}\n{error.detail.message_en}", markup=False, soft_wrap=True)
         return 1
     out.print()
-    out.print(f"完成。报告在 {folder} 中（.report 为签名数据，.json 供阅读）。", markup=False)
+    out.print(f"完成。报告在 {folder} 中（.report 为签名数据，.json 供阅读）。", markup=False, soft_wrap=True)
     out.print(
         f"Done. The reports are in {folder} (.report is the signed statement, .json its readable form).", markup=False
     )
@@ -64,14 +66,14 @@ def _issue(layout: Layout, folder: Path, part: tuple[str, str, report_pb2.Verdic
         raise DemoError(f"expected verdict {expected} for {role}, got {checked.report.conclusion.verdict}")
     show_report(checked)
     statement, readable = reports.save(checked, folder)
-    out.print(f"已保存 saved: {statement}, {readable.name}", markup=False)
+    out.print(f"已保存 saved: {statement}, {readable.name}", markup=False, soft_wrap=True)
     return statement
 
 
 def _verify(path: Path, layout: Layout) -> None:
     for file in (path, path.with_suffix(".json")):
         result = verification.verified(file, layout.pki.trust)
-        out.print(f"{file.name}: {result.wording.headline} · {result.wording.english}", markup=False)
+        out.print(f"{file.name}: {result.wording.headline} · {result.wording.english}", markup=False, soft_wrap=True)
         if result.wording.exit_code != _EXPECTED_EXIT:
             raise DemoError(
                 f"{file}: expected exit code {_EXPECTED_EXIT}, got {result.wording.exit_code}: {result.reason}"

@@ -95,7 +95,7 @@ def run(asked: Asked, directory: Path, *, out: Path | None, as_json: bool) -> in
         )
         return EXIT_NOT_SERVED
     except (FederationError, TrustStoreError) as error:
-        err.print(str(error), markup=False)
+        err.print(str(error), markup=False, soft_wrap=True)
         return EXIT_NOT_SERVED
     except ReportError as error:
         _complain(
@@ -108,7 +108,7 @@ def run(asked: Asked, directory: Path, *, out: Path | None, as_json: bool) -> in
     else:
         show_report(checked)
     for path in saved:
-        err.print(f"已保存 saved: {path}", markup=False)
+        err.print(f"已保存 saved: {path}", markup=False, soft_wrap=True)
     return EXIT_ISSUED
 
 
@@ -160,7 +160,11 @@ async def _request(asked: Asked, layout: Layout) -> wire.RequestReportResponse:
         if asked.gateway is not None or not elsewhere:
             raise
         home = Province(error.detail.province)
-        err.print(f"登记地为{home.name_zh}，转向其网关 · registered in {home.name_en}, asking there", markup=False)
+        err.print(
+            f"登记地为{home.name_zh}，转向其网关 · registered in {home.name_en}, asking there",
+            markup=False,
+            soft_wrap=True,
+        )
         return await _call(addresses[home], tls, message)
 
 
@@ -196,10 +200,16 @@ def _show_open(opened: wire.OpenRequest, *, as_json: bool) -> None:
         document = {"result": "open", "request_id": opened.request_id, "provinces": lines}
         print(json.dumps(document, ensure_ascii=False, indent=1))  # noqa: T201  # the command's output
         return
-    out.print(f"办理中，尚不能出具报告。受理编号 {opened.request_id}（非报告编号，不作证明使用）", markup=False)
-    out.print("Not yet: no report, and nothing is proven by this.", markup=False)
+    out.print(
+        f"办理中，尚不能出具报告。受理编号 {opened.request_id}（非报告编号，不作证明使用）",
+        markup=False,
+        soft_wrap=True,
+    )
+    out.print("Not yet: no report, and nothing is proven by this.", markup=False, soft_wrap=True)
     for line in lines:
-        out.print(f"  {line['name']}  {line['progress']}  {line['reason']}  {line['contact']}", markup=False)
+        out.print(
+            f"  {line['name']}  {line['progress']}  {line['reason']}  {line['contact']}", markup=False, soft_wrap=True
+        )
 
 
 _PROGRESS: Final = {
@@ -238,9 +248,13 @@ def _show_error(detail: error_pb2.ErrorDetail, *, as_json: bool) -> None:
         return
     _complain(detail.message_zh, detail.message_en)
     if detail.HasField("contact"):
-        err.print(f"{detail.contact.unit} {detail.contact.telephone} {detail.contact.url}".rstrip(), markup=False)
+        err.print(
+            f"{detail.contact.unit} {detail.contact.telephone} {detail.contact.url}".rstrip(),
+            markup=False,
+            soft_wrap=True,
+        )
 
 
 def _complain(zh: str, en: str) -> None:
-    err.print(zh, markup=False)
-    err.print(en, markup=False)
+    err.print(zh, markup=False, soft_wrap=True)
+    err.print(en, markup=False, soft_wrap=True)

@@ -13,7 +13,7 @@ import grpc
 from rich.table import Table
 
 from cli.federation import FederationError, Layout, gateway_name, operator_tls
-from cli.terminal import err, out
+from cli.terminal import err, wide
 from contract.days import CHINA, from_timestamp
 from contract.province import Province
 from gateway.federation.directory import Member
@@ -26,6 +26,7 @@ _TIMEOUT_S: Final = 10.0
 _ADAPTER: Final = envelope_pb2.MEMBER_ROLE_ADAPTER
 _GATEWAY: Final = envelope_pb2.MEMBER_ROLE_GATEWAY
 _ROLES: Final = {_ADAPTER: "适配器 adapter", _GATEWAY: "网关 gateway"}
+_WIDTH: Final = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +43,17 @@ def run(directory: Path, *, as_json: bool) -> int:
     try:
         seen = asyncio.run(_ask_all(layout))
     except FederationError as error:
-        err.print(str(error), markup=False)
+        err.print(str(error), markup=False, soft_wrap=True)
         return 1
     now = system_clock()
     rows = [_row(one, now) for one in seen]
     if as_json:
         print(json.dumps(rows, ensure_ascii=False, indent=1))  # noqa: T201  # the command's output
     else:
-        out.print(_table(rows))
+        wide(_WIDTH).print(_table(rows))
     catalogues = {row["catalogue"] for row in rows if row["catalogue"]}
     if len(catalogues) > 1:
-        err.print("各成员的事项清单不一致 · members disagree about the catalogue", markup=False)
+        err.print("各成员的事项清单不一致 · members disagree about the catalogue", markup=False, soft_wrap=True)
     return 0 if len(catalogues) == 1 and all(row["healthy"] for row in rows) else 1
 
 
@@ -125,19 +126,21 @@ def _problem(stale: list[status_service_pb2.SourceFreshness], resting: list[str]
 
 
 def _table(rows: list[dict[str, Any]]) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for head in ("成员", "", "状态", "契约", "清单", "新鲜", "最早数据", "密钥天", "证书天", "时差s", "询问"):
-        table.add_column(head)
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for head in ("成员", "", "状态", "契约", "清单", "新鲜", "最早数据", "密钥/证书天", "时差s", "询问"):
+        table.add_column(head, no_wrap=True)
     for row in rows:
+        days = "" if row["key_days"] is None else f"{row['key_days']}/{row['certificate_days']}"
         table.add_row(
             row["member"],
             row["role"],
             "正常 ok" if row["healthy"] else f"[bold]{row['problem']}[/bold]",
-            " ".join(name.removeprefix("huren.") for name in row["contracts"]),
+            " ".join(name.removeprefix("huren.") for name in row["contracts"] if "status" not in name),
             row["catalogue"],
             row["fresh"],
             row["oldest_data"],
-            *("" if row[key] is None else str(row[key]) for key in ("key_days", "certificate_days", "clock_offset_s")),
+            days,
+            "" if row["clock_offset_s"] is None else str(row["clock_offset_s"]),
             row["provinces_asked"],
         )
     return table

@@ -16,33 +16,38 @@ from huren.fragment.v1 import fragment_pb2
 out: Final = Console(highlight=False)
 err: Final = Console(stderr=True, highlight=False)
 
-_WIDTH: Final = max(out.width, 80)
-"""Tables need 80 columns; where a terminal is narrower, or there is none, lines are longer rather than cut."""
+_MIN_WIDTH: Final = 80
+"""The report's tables need so many columns; where a terminal is narrower, or there is none, lines are longer rather than cut."""
 
 _TABLES: Final = ((PENALTY, "行政处罚 · penalties"), (SERIOUS_LIST, "严重失信主体名单 · serious-dishonesty lists"))
+
+
+def wide(columns: int = _MIN_WIDTH) -> Console:
+    """A console that is at least so wide, for tables."""
+    return Console(highlight=False, width=max(out.width, columns))
 
 
 def show_report(checked: CheckedReport) -> None:
     """Shows a report as a person reads it: whose, for when, the conclusion, the matrix. No colour carries a meaning."""
     report = checked.report
-    wide = Console(highlight=False, width=_WIDTH)
-    wide.print()
+    console = wide()
+    console.print()
     if report.specimen:
-        wide.print(f"[bold]{SPECIMEN}[/bold]  {SPECIMEN_EN}", justify="center")
-    wide.print(f"[bold]{TITLE}[/bold]（互认版）", justify="center")
+        console.print(f"[bold]{SPECIMEN}[/bold]  {SPECIMEN_EN}", justify="center")
+    console.print(f"[bold]{TITLE}[/bold]（互认版）", justify="center")
     facts = Table.grid(padding=(0, 2))
     facts.add_row("报告编号", report.report_number)
     facts.add_row("主体", f"{report.subject.name or '（登记名称未取得）'}  {report.subject.uscc}", style=None)
     facts.add_row("查询时段", f"{report.window.first_day} 至 {report.window.last_day}")
     facts.add_row("出具单位", report.issuer.unit)
-    wide.print(facts, markup=False)
-    wide.print()
-    wide.print("结论 " + conclusion_sentence(report, checked.catalogue), markup=False)
-    wide.print()
+    console.print(facts, markup=False, soft_wrap=True)
+    console.print()
+    console.print("结论 " + conclusion_sentence(report, checked.catalogue), markup=False, soft_wrap=True)
+    console.print()
     for kind, title in _TABLES:
-        wide.print(_matrix(checked, kind, title))
+        console.print(_matrix(checked, kind, title))
     for words, zh, en in CELL_LEGEND:
-        wide.print(f"  {words}:{zh}  {en}", markup=False)
+        console.print(f"  {words}：{zh}  {en}", markup=False, soft_wrap=True)
 
 
 def _matrix(checked: CheckedReport, kind: int, title: str) -> Table:

@@ -20,13 +20,15 @@ def run(directory: Path, without: Sequence[Province]) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     try:
-        with federation(directory, without=without, progress=lambda text: err.print(text, markup=False)) as running:
+        with federation(
+            directory, without=without, progress=lambda text: err.print(text, markup=False, soft_wrap=True)
+        ) as running:
             _show(running)
             while not stop.wait(1.0):
                 pass
-            err.print("正在停止 · stopping", markup=False)
+            err.print("正在停止 · stopping", markup=False, soft_wrap=True)
     except FederationError as error:
-        err.print(str(error), markup=False)
+        err.print(str(error), markup=False, soft_wrap=True)
         return 1
     return 0
 
@@ -43,13 +45,13 @@ def _show(running: Running) -> None:
         table.add_row(province.name_zh, gateway["grpc"], adapter["grpc"], gateway["metrics"])
     out.print(table)
     out.print()
-    out.print("示例主体 · subjects to try:", markup=False)
+    out.print("示例主体 · subjects to try:", markup=False, soft_wrap=True)
     for role, subject in running.layout.cast().items():
-        out.print(f"  {subject['uscc']}  {subject['name']}  ({role})", markup=False)
+        out.print(f"  {subject['uscc']}  {subject['name']}  ({role})", markup=False, soft_wrap=True)
     directory = running.layout.directory
     out.print()
     out.print(
         f"  huren report request {next(iter(running.layout.cast().values()))['uscc']} --dir {directory}", markup=False
     )
-    out.print(f"  huren status --dir {directory}", markup=False)
-    out.print("Ctrl-C 停止 · Ctrl-C stops everything", markup=False)
+    out.print(f"  huren status --dir {directory}", markup=False, soft_wrap=True)
+    out.print("Ctrl-C 停止 · Ctrl-C stops everything", markup=False, soft_wrap=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.table import Table
 
-from cli.terminal import err, out, show_report
+from cli.terminal import err, out, show_report, wide
 from contract.catalogue import published_catalogues
 from contract.days import CHINA, from_timestamp
 from contract.province import Province
@@ -29,10 +29,10 @@ def run(file: Path, trust: Path, *, as_json: bool) -> int:
     try:
         result = verified(file, trust)
     except TrustStoreError as error:
-        err.print(f"信任数据不可用 · the trust data cannot be used: {error}", markup=False)
+        err.print(f"信任数据不可用 · the trust data cannot be used: {error}", markup=False, soft_wrap=True)
         return EXIT_OTHERWISE
     except FileError as error:
-        err.print(f"无法读取文件 · the file cannot be read: {error}", markup=False)
+        err.print(f"无法读取文件 · the file cannot be read: {error}", markup=False, soft_wrap=True)
         return EXIT_OTHERWISE
     if as_json:
         print(json.dumps(document(result), ensure_ascii=False, indent=1))  # noqa: T201  # the command's output
@@ -95,14 +95,18 @@ def show(result: Result) -> None:
     if result.checked is not None:
         show_report(result.checked)
         out.print()
-        out.print(_signer_table(result))
+        wide().print(_signer_table(result))
     out.print()
     out.print(f"[bold]{wording.headline}[/bold] · {wording.advice}")
-    out.print(wording.english, markup=False)
+    out.print(wording.english, markup=False, soft_wrap=True)
     if result.reason:
-        out.print(f"原因 reason: {result.reason}", markup=False)
+        out.print(f"原因 reason: {result.reason}", markup=False, soft_wrap=True)
     if result.checked is not None and result.checked.report.conclusion.limited:
-        out.print("本报告为有限范围：部分事项未纳入，见结论。 Limited scope: see the conclusion.", markup=False)
+        out.print(
+            "本报告为有限范围：部分事项未纳入，见结论。 Limited scope: see the conclusion.",
+            markup=False,
+            soft_wrap=True,
+        )
 
 
 def _signers(result: Result) -> list[tuple[Any, str, str]]:
@@ -117,7 +121,7 @@ def _signers(result: Result) -> list[tuple[Any, str, str]]:
 def _signer_table(result: Result) -> Table:
     checked = result.checked
     table = Table(title="谁签了什么 · who signed what", box=None, title_justify="left", pad_edge=False)
-    for head in ("省（市）", "内容", "签名时间（北京时间）", "数据截至", "密钥"):
+    for head in ("省（市）", "内容", "签名时间", "数据截至", "密钥"):
         table.add_column(head)
     if checked is None:
         return table
@@ -138,7 +142,7 @@ def _signer_table(result: Result) -> Table:
             one.province.name_zh,
             "数据 fragment",
             f"{one.statement.issued_at.astimezone(CHINA):%F %T}",
-            f"{oldest.astimezone(CHINA):%F %T}" if oldest else "——",
+            f"{oldest.astimezone(CHINA):%F %H:%M}" if oldest else "——",
             one.statement.signer.keyid[:16],
         )
     return table
