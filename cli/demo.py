@@ -32,6 +32,8 @@ class DemoError(Exception):
 
 def run(folder: Path) -> int:
     """Runs it. Returns the exit code."""
+    for earlier in (*folder.glob("HR*.report"), *folder.glob("HR*.json")):
+        earlier.unlink()  # signed with keys that are about to be replaced
     try:
         with federation(
             folder / "federation", progress=lambda text: err.print(text, markup=False, soft_wrap=True)
@@ -47,10 +49,9 @@ def run(folder: Path) -> int:
         err.print(f"{error.detail.message_zh}\n{error.detail.message_en}", markup=False, soft_wrap=True)
         return 1
     out.print()
-    out.print(f"完成。报告在 {folder} 中（.report 为签名数据，.json 供阅读）。", markup=False, soft_wrap=True)
-    out.print(
-        f"Done. The reports are in {folder} (.report is the signed statement, .json its readable form).", markup=False
-    )
+    out.print(f"完成。报告在 {folder} 中（.report 为签名数据，.json 供阅读）。自行核验：", markup=False, soft_wrap=True)
+    out.print("Done. .report is the signed statement, .json its readable form. To verify one yourself:", markup=False)
+    out.print(f"  huren verify {paths[0]} --trust {folder}/federation/pki/trust", markup=False, soft_wrap=True)
     return 0
 
 

@@ -15,6 +15,7 @@ serves gRPC, says SERVING. They stop in the opposite order. A child does not out
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -28,14 +29,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-untyped]  # ships no types
+
 from contract.days import china_day
 from contract.province import Province
 from contract.uscc import Uscc
 from gateway.federation.directory import Member, directory_json, read_directory
 from huren.envelope.v1 import envelope_pb2
 from runtime.clock import system_clock
-from runtime.identity import MemberPeer, member_host_name
+from runtime.grpc_channel import open_channel
+from runtime.identity import ROLE_SLUGS, MemberPeer, member_host_name
 from runtime.process import die_with_parent
+from runtime.settings import TLSSettings
 from sandbox.pki import OPERATOR, PKI, Authority, make_pki
 from sandbox.registry_file import write_registry
 from sandbox.world import generate
@@ -45,6 +51,7 @@ SIZE: Final = 400
 
 _START_TIMEOUT_S: Final = 90.0
 _STOP_TIMEOUT_S: Final = 20.0
+_HEALTH_TIMEOUT_S: Final = 20.0
 _ADAPTER: Final = envelope_pb2.MEMBER_ROLE_ADAPTER
 _GATEWAY: Final = envelope_pb2.MEMBER_ROLE_GATEWAY
 
@@ -167,6 +174,7 @@ def federation(
                 f"{province.slug}-adapter", _program(f"adapters.{province.slug}", layout, province, settings)
             )
         processes.wait_for(f"{province.slug}-adapter" for province in provinces)
+        processes.require_serving(provinces, _ADAPTER)
         _write_members(layout, provinces, processes.announced)
         progress("启动四地网关 · starting the gateways")
         for province in provinces:
@@ -174,6 +182,7 @@ def federation(
                 f"{province.slug}-gateway", _program("gateway", layout, province, _gateway_settings(layout, province))
             )
         processes.wait_for(f"{province.slug}-gateway" for province in provinces)
+        processes.require_serving(provinces, _GATEWAY)
         _write_members(layout, provinces, processes.announced)
         yield Running(layout, provinces, processes.announced)
     finally:
@@ -359,6 +368,14 @@ class _Processes:
                 time.sleep(0.02)
             self.announced[name] = json.loads(announcement.read_text("utf-8"))
 
+    def require_serving(self, provinces: Iterable[Province], role: envelope_pb2.MemberRole.ValueType) -> None:
+        """Asks each program of a kind for its health, as an operator."""
+        for province in provinces:
+            name = f"{province.slug}-{ROLE_SLUGS[role]}"
+            health = asyncio.run(_health(self._layout, MemberPeer(province, role), self.announced[name]["grpc"]))
+            if health != "SERVING":
+                raise self._failure(name, f"健康状态为 {health}", f"says {health}")
+
     def stop(self) -> None:
         for name in reversed(self._running):
             self._running[name].terminate()
@@ -384,9 +401,20 @@ class _Processes:
 # --- Calling ----------------------------------------------------------------------------------------------------------
 
 
-def operator_tls(layout: Layout, role: envelope_pb2.MemberRole.ValueType) -> Any:
+def operator_tls(layout: Layout, role: envelope_pb2.MemberRole.ValueType) -> TLSSettings:
     """The operator's TLS files for adapters or for gateways."""
     return layout.pki.operator_tls(OPERATOR, Authority.MEMBERS if role == _ADAPTER else Authority.CLIENTS)
+
+
+async def _health(layout: Layout, member: MemberPeer, address: str) -> str:
+    tls = operator_tls(layout, member.role)
+    async with open_channel(address, tls, server_name=member_host_name(member)) as channel:
+        stub = health_pb2_grpc.HealthStub(channel)
+        try:
+            response = await stub.Check(health_pb2.HealthCheckRequest(), timeout=_HEALTH_TIMEOUT_S)
+        except grpc.aio.AioRpcError as error:
+            return error.code().name
+        return str(health_pb2.HealthCheckResponse.ServingStatus.Name(response.status))
 
 
 def gateway_name(province: Province) -> str:
