@@ -93,6 +93,7 @@ def _row(seen: _Seen, now: datetime) -> dict[str, Any]:
         "certificate_days": None,
         "clock_offset_s": None,
         "provinces_asked": "",
+        "last_failures": {},
     }
     status = seen.status
     if status is None:
@@ -100,9 +101,11 @@ def _row(seen: _Seen, now: datetime) -> dict[str, Any]:
     stale = [source for source in status.sources if source.stale or not source.HasField("data_as_of")]
     marks = [from_timestamp(source.data_as_of) for source in status.sources if source.HasField("data_as_of")]
     resting = [Province(peer.province).short_zh for peer in status.peers if not peer.asking]
+    failures = {Province(peer.province): peer.last_failure for peer in status.peers if peer.last_failure}
     row |= {
-        "healthy": not stale and not resting,
-        "problem": _problem(stale, resting),
+        "healthy": not stale and not resting and not failures,
+        "problem": _problem(stale, resting, failures),
+        "last_failures": {province.slug: reason for province, reason in failures.items()},
         "contracts": list(status.contracts),
         "software": status.software_version,
         "catalogue": f"{status.catalogue.version} {status.catalogue.digest.hex()[:8]}",
@@ -116,13 +119,13 @@ def _row(seen: _Seen, now: datetime) -> dict[str, Any]:
     return row
 
 
-def _problem(stale: list[status_service_pb2.SourceFreshness], resting: list[str]) -> str:
-    parts = []
+def _problem(stale: list[status_service_pb2.SourceFreshness], resting: list[str], failures: dict[Province, str]) -> str:
+    parts = [f"{province.short_zh} {reason}" for province, reason in failures.items()]
     if stale:
         parts.append(f"{len(stale)}项数据不新 stale")
     if resting:
         parts.append(f"暂停询问 not asked: {'、'.join(resting)}")
-    return ",".join(parts)
+    return "，".join(parts)
 
 
 def _table(rows: list[dict[str, Any]]) -> Table:

@@ -6,12 +6,15 @@ import signal
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from rich.table import Table
 
 from cli.federation import FederationError, Running, federation
-from cli.terminal import err, out
+from cli.terminal import err, out, wide
 from contract.province import Province
+
+_WIDTH: Final = 120
 
 
 def run(directory: Path, without: Sequence[Province]) -> int:
@@ -35,15 +38,15 @@ def run(directory: Path, without: Sequence[Province]) -> int:
 
 def _show(running: Running) -> None:
     table = Table(title="互认环境已就绪 · the federation is up", box=None, title_justify="left", pad_edge=False)
-    for head in ("省（市）", "网关 gateway", "适配器 adapter", "指标 metrics"):
+    for head in ("省（市）", "网关 gateway", "适配器 adapter", "网关指标 metrics", "适配器指标 metrics"):
         table.add_column(head)
     for province in Province:
         if province not in running.provinces:
-            table.add_row(province.name_zh, "未启动 not started", "", "")
+            table.add_row(province.name_zh, "未启动 not started", "", "", "")
             continue
         gateway, adapter = (running.announced[f"{province.slug}-{program}"] for program in ("gateway", "adapter"))
-        table.add_row(province.name_zh, gateway["grpc"], adapter["grpc"], gateway["metrics"])
-    out.print(table)
+        table.add_row(province.name_zh, gateway["grpc"], adapter["grpc"], gateway["metrics"], adapter["metrics"])
+    wide(_WIDTH).print(table)
     out.print()
     out.print("示例主体 · subjects to try:", markup=False, soft_wrap=True)
     for role, subject in running.layout.cast().items():

@@ -158,6 +158,15 @@ def admit(opened: OpenedFragment, *, catalogue: Catalogue, coverage: VerifiedCov
     return Admitted(opened.question.province, opened.question, opened.statement, fragment, coverage)
 
 
+def still_counts(admitted: Admitted, at: datetime) -> bool:
+    """Whether a fragment that was admitted earlier may count at `at` too: A-8 again, the only rule that depends on it."""
+    try:
+        _require_timely(OpenedFragment(admitted.question, admitted.statement, admitted.fragment), at)
+    except AdmissionError:
+        return False
+    return True
+
+
 def covered_cells(coverage: coverage_pb2.Coverage, window: DayRange) -> frozenset[CellKey]:
     """The cells for which the province answers in this window: covered, and complete from its first day on."""
     first_day = window.first.isoformat()

@@ -117,7 +117,7 @@ async def serve(
         neighbours = neighbours_of(parts)
         telemetry.watch(neighbours)
         service = report_service(parts, neighbours, observe(telemetry))
-        entry = own_key_entry(base.key, base.trust, member)
+        entry = own_key_entry(base.key, base.trust, member, parts.clock())
         if entry is None:
             raise RuntimeError("the foundation let a key through that is not in the trust store")
         status = StatusServicer(

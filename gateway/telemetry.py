@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final, assert_never
 
+import structlog
 from prometheus_client import Counter, Gauge, Histogram
 
 from contract.outcome import Admitted, Inadmissible, Outcome, Refused, Unavailable
@@ -13,6 +14,8 @@ from gateway.reports.fanout import Neighbour
 from gateway.reports.service import Step
 from huren.fragment.v1 import refusal_pb2
 from runtime.telemetry import Metrics
+
+_log: Final = structlog.get_logger(__name__)
 
 _SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
@@ -66,12 +69,23 @@ class GatewayTelemetry:
         self._outcomes.labels(outcome.province.slug, type(outcome).__name__.lower(), reason).inc()
         if reason:
             self.last_failure[outcome.province] = reason
+            _log.warning("outcome", province=outcome.province.slug, outcome=type(outcome).__name__, **_details(outcome))
         else:
             self.last_failure.pop(outcome.province, None)
 
     def ended(self, end: str) -> None:
         """As `Observer.ended`."""
         self._requests.labels(end).inc()
+
+
+def _details(outcome: Outcome) -> dict[str, str]:
+    """What an operator needs to find the matter on both sides; nothing of the subject."""
+    facts = {"reason": _reason(outcome), "query": outcome.question.statement_id.hex() if outcome.question else ""}
+    if isinstance(outcome, Unavailable | Inadmissible):
+        facts["detail"] = outcome.detail
+    if isinstance(outcome, Inadmissible):
+        facts["answer_sha256"] = outcome.digest.hex()
+    return facts
 
 
 def _reason(outcome: Outcome) -> str:

@@ -20,6 +20,7 @@ from pydantic import AfterValidator, Field
 
 from contract.payloads import ENTITLED
 from contract.province import Province
+from runtime.clock import system_clock
 from runtime.database import Database, open_database
 from runtime.errors import SettingsError, SettingsProblem
 from runtime.grpc_server import GrpcServer, ServedService
@@ -29,7 +30,7 @@ from runtime.registry import RegistryFileError, TableRegistry
 from runtime.settings import ListenSettings, Settings, TelemetrySettings, TLSSettings
 from runtime.telemetry import Metrics, configure_logging, serve_metrics
 from runtime.tls import read_tls
-from signing import KeyEntry, KeyFileError, PrivateKey, TrustStore, TrustStoreError
+from signing import ACTIVE, KeyEntry, KeyFileError, PrivateKey, TrustStore, TrustStoreError
 
 GRACE: Final = timedelta(seconds=10)
 """How long running calls may finish when the process stops."""
@@ -151,12 +152,13 @@ async def serve_until(
         await server.stop(GRACE)
 
 
-def own_key_entry(key: PrivateKey, trust: TrustStore, member: MemberPeer) -> KeyEntry | None:
-    """The trust store's entry of a member's own key. None: nobody would believe what the key signs for that member."""
+def own_key_entry(key: PrivateKey, trust: TrustStore, member: MemberPeer, at: datetime) -> KeyEntry | None:
+    """The trust store's entry of a member's own key. None: nobody would believe what the key signs for that member from now on."""
     entry = trust.find(key.key_id)
     if entry is None or (entry.member, entry.role) != (member.province, member.role):
         return None
-    return entry if entry.payload_types >= ENTITLED[member.role] else None
+    good = entry.state == ACTIVE and entry.not_before <= at <= entry.not_after
+    return entry if good and entry.payload_types >= ENTITLED[member.role] else None
 
 
 def unfit(path: Path, key: str, expected: str, got: str) -> SettingsError:
@@ -173,7 +175,7 @@ def _key_and_trust(settings: MemberSettings, member: MemberPeer, path: Path) -> 
         trust = TrustStore.from_directory(settings.trust)
     except TrustStoreError as error:
         raise unfit(path, "trust", "a trust directory", str(error)) from error
-    if own_key_entry(key, trust, member) is None:
-        expected = f"a key that the trust directory knows as {member.uri}"
+    if own_key_entry(key, trust, member, system_clock()) is None:
+        expected = f"a key that the trust directory knows as {member.uri}, in force"
         raise unfit(path, "signing_key", expected, f"key {key.key_id}")
     return key, trust

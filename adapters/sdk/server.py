@@ -127,7 +127,7 @@ async def services_of(parts: Parts) -> tuple[ServedService, ...]:
     profile, clock = parts.profile, parts.clock
     catalogue = parts.catalogues.in_force(china_day(clock()))
     check_profile(profile, catalogue)
-    entry = own_key_entry(parts.key, parts.trust, MemberPeer(profile.province, _ROLE))
+    entry = own_key_entry(parts.key, parts.trust, MemberPeer(profile.province, _ROLE), clock())
     if entry is None:
         raise RuntimeError("the signing key is not this adapter's in the trust store")
     await parts.ledger.prepare()

@@ -19,7 +19,7 @@ from typing import Final
 import structlog
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_before_delay, wait_exponential_jitter
 
-from contract.admission import AdmissionError, admit, open_answer
+from contract.admission import AdmissionError, OpenedFragment, admit, open_answer
 from contract.catalogue import Catalogue
 from contract.outcome import (
     Admitted,
@@ -29,6 +29,7 @@ from contract.outcome import (
     Refused,
     Unavailable,
     UnavailableReason,
+    VerifiedCoverage,
 )
 from contract.province import Province
 from gateway.federation.breaker import Breaker
@@ -130,13 +131,7 @@ class FanOut:
             opened = open_answer(answer, question=question, verifier=self._verifier)
             if isinstance(opened, Refused):
                 return opened
-            coverage = await self._coverages.find(
-                question.province,
-                opened.fragment.coverage_statement_id,
-                catalogue=catalogue,
-                peer=neighbour.peer,
-                timeout_s=give_up_at - monotonic(),
-            )
+            coverage = await self._coverage(neighbour, opened, catalogue=catalogue, timeout_s=give_up_at - monotonic())
             return admit(opened, catalogue=catalogue, coverage=coverage, at=self._clock())
         except AdmissionError as error:
             digest = hashlib.sha256(answer).digest()
@@ -157,16 +152,25 @@ class FanOut:
             opened = open_answer(answer, question=question, verifier=self._verifier)
             if isinstance(opened, Refused):
                 return None
-            coverage = await self._coverages.find(
-                question.province,
-                opened.fragment.coverage_statement_id,
-                catalogue=catalogue,
-                peer=neighbour.peer,
-                timeout_s=_LONGEST_PAUSE_S,
-            )
+            coverage = await self._coverage(neighbour, opened, catalogue=catalogue, timeout_s=_LONGEST_PAUSE_S)
             return admit(opened, catalogue=catalogue, coverage=coverage, at=at)
         except (AdmissionError, PeerError):
             return None
+
+    async def _coverage(
+        self, neighbour: Neighbour, opened: OpenedFragment, *, catalogue: Catalogue, timeout_s: float
+    ) -> VerifiedCoverage:
+        try:
+            return await self._coverages.find(
+                neighbour.province,
+                opened.fragment.coverage_statement_id,
+                catalogue=catalogue,
+                peer=neighbour.peer,
+                timeout_s=timeout_s,
+            )
+        except PeerError as error:
+            reason = UnavailableReason.COVERAGE_UNAVAILABLE
+            raise PeerError(reason, may_retry=False, detail=str(error)) from error
 
 
 class _Tries:

@@ -22,10 +22,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from time import monotonic
-from typing import Protocol
+from typing import Final, Protocol
 
 import structlog
 
+from contract.admission import still_counts
 from contract.catalogue import Catalogue, CatalogueSet
 from contract.days import china_day, from_timestamp
 from contract.errors import ErrorCode, HurenError
@@ -52,7 +53,10 @@ from signing import Signer, Verifier
 
 _log = structlog.get_logger(__name__)
 
-_ASK_AGAIN_AFTER = timedelta(seconds=5)
+_ASK_AGAIN_AFTER: Final = timedelta(seconds=5)
+
+_SHARE_FOR_PROVINCES: Final = 0.9
+"""Of the time a caller waits, so much is the provinces'; the rest is for merging, sealing and the way back."""
 
 
 class Step(StrEnum):
@@ -139,7 +143,8 @@ class ReportService:
             HurenError: The request cannot be served; by its code of the table.
             StoreUnavailableError: The store cannot be read or written; nothing was issued.
         """
-        give_up_at = monotonic() + min(self._patience.total_seconds(), timeout_s or float("inf"))
+        waits = float("inf") if timeout_s is None else timeout_s * _SHARE_FOR_PROVINCES
+        give_up_at = monotonic() + min(self._patience.total_seconds(), waits)
         try:
             try:
                 with self._step(Step.ACCEPT):
@@ -154,6 +159,9 @@ class ReportService:
         except HurenError as error:
             self._observer.ended(error.code)
             await self._record_error(error, message, caller)
+            raise
+        except StoreUnavailableError:
+            self._observer.ended(ErrorCode.STORE_UNAVAILABLE)
             raise
         self._observer.ended("SEALED" if isinstance(result, Sealed) else "OPEN")
         return result
@@ -292,7 +300,10 @@ class ReportService:
         catalogue: Catalogue,
     ) -> Sealed:
         at = self._clock()
-        if any(from_timestamp(one.fragment.expires_at) <= at for one in admitted):
+        # A report must verify for ever, so nothing goes in that would not be admitted at its issue time: a fragment that has
+        # expired since it came, or a question from before the clock was set back.
+        asked_later = any(from_timestamp(one.question.query.header.issued_at) > at for one in admitted)
+        if asked_later or not all(still_counts(one, at) for one in admitted):
             raise HurenError(ErrorCode.REQUEST_IN_PROGRESS, retry_after=timedelta(seconds=1))
         return await self._store.seal(
             request,

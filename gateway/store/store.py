@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, NewType, assert_never
 
 from sqlalchemy import RowMapping, func, insert, select, update
@@ -13,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contract.days import china_day
+from contract.errors import ErrorCode, HurenError
 from contract.outcome import Admitted, Inadmissible, Outcome, Question, Refused, Unavailable
 from contract.province import Province
 from gateway.domain.request import AskedBefore, RequestId, Sealed
@@ -161,7 +163,11 @@ class Store:
         return [AskedBefore(query=envelope, answer=answer) for envelope, answer in rows]
 
     async def record_queries(self, request: StoredRequest, questions: Sequence[Question], *, at: datetime) -> None:
-        """Stores queries before they are sent, and that the subject was asked about."""
+        """Stores queries before they are sent, and that the subject was asked about.
+
+        Raises:
+            HurenError: REQUEST_IN_PROGRESS, where another process asks for the same request at this moment.
+        """
         if not questions:
             return
         rows = [
@@ -175,7 +181,7 @@ class Store:
             }
             for question in questions
         ]
-        async with self._database.write() as connection:
+        async with self._unrivalled() as connection:
             await connection.execute(insert(tables.queries), rows)
             await _audit(
                 connection,
@@ -191,6 +197,15 @@ class Store:
                     for question in questions
                 ),
             )
+
+    @asynccontextmanager
+    async def _unrivalled(self) -> AsyncGenerator[AsyncConnection]:
+        """A transaction that another process's try of the same request may have forestalled."""
+        try:
+            async with self._database.write() as connection:
+                yield connection
+        except IntegrityError as error:
+            raise HurenError(ErrorCode.REQUEST_IN_PROGRESS, retry_after=timedelta(seconds=1)) from error
 
     async def record_outcomes(self, request: StoredRequest, outcomes: Iterable[Outcome], *, at: datetime) -> None:
         """Stores what became of queries of a request that stays open."""

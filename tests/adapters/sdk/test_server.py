@@ -10,7 +10,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from runtime.grpc_channel import open_channel
 from runtime.identity import MemberPeer, member_host_name
 from runtime.member import own_key_entry
 from runtime.settings import Settings, load_settings
+from signing import Retired
 
 ROOT = Path(__file__).parents[3]
 PROGRAM = """
@@ -186,13 +187,25 @@ def test_production_wants_a_verified_issuer(pki: Any, kit: Any, member: MemberPe
         require_startable(settings, kit.profile(), path)
 
 
+def test_a_key_that_ended_will_not_do(bench: Any, kit: Any) -> None:
+    adapter = envelope_pb2.MEMBER_ROLE_ADAPTER
+    member, key = MemberPeer(kit.OURS, adapter), bench.key(kit.OURS, adapter)
+    entry = bench.trust.find(key.key_id)
+    for changed in ({"state": Retired(kit.NOW)}, {"not_after": kit.NOW - timedelta(seconds=1)}):
+        ended = dataclasses.replace(entry, **changed)
+        trust = type(bench.trust).from_entries(
+            [ended], policy=bench.trust.policy, published_at=bench.trust.published_at
+        )
+        assert own_key_entry(key, trust, member, kit.NOW) is None
+
+
 def test_only_its_own_key_will_do(bench: Any, kit: Any) -> None:
     adapter, gateway = envelope_pb2.MEMBER_ROLE_ADAPTER, envelope_pb2.MEMBER_ROLE_GATEWAY
-    member = MemberPeer(kit.OURS, adapter)
-    assert own_key_entry(bench.key(kit.OURS, adapter), bench.trust, member) is not None
-    assert own_key_entry(bench.key(kit.OURS, gateway), bench.trust, member) is None
-    assert own_key_entry(bench.key(Province(14), adapter), bench.trust, member) is None
+    member, at = MemberPeer(kit.OURS, adapter), kit.NOW
+    assert own_key_entry(bench.key(kit.OURS, adapter), bench.trust, member, at) is not None
+    assert own_key_entry(bench.key(kit.OURS, gateway), bench.trust, member, at) is None
+    assert own_key_entry(bench.key(Province(14), adapter), bench.trust, member, at) is None
     entry = bench.trust.find(bench.key(kit.OURS, adapter).key_id)
     fewer = dataclasses.replace(entry, payload_types=frozenset(list(entry.payload_types)[:1]))
     trust = type(bench.trust).from_entries([fewer], policy=bench.trust.policy, published_at=bench.trust.published_at)
-    assert own_key_entry(bench.key(kit.OURS, adapter), trust, member) is None
+    assert own_key_entry(bench.key(kit.OURS, adapter), trust, member, at) is None
