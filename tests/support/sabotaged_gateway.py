@@ -57,7 +57,7 @@ def main() -> int:
 
         store._insert_report = insert_and_die  # type: ignore[assignment]  # dies in between, and nothing else
     settings = load_settings(GatewaySettings, path)
-    return run_process(lambda stop: bootstrap.serve(settings, stop, lambda telemetry: Saboteur(telemetry, where)))
+    return run_process(lambda stop: bootstrap.serve(settings, path, stop, lambda telemetry: Saboteur(telemetry, where)))
 
 
 if __name__ == "__main__":
