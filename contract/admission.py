@@ -13,7 +13,7 @@ Gateways admit when an answer arrives, verifiers when they check a report; both 
  A-7   Subject, window and catalogue are the query's.
  A-8   It was issued after the query and not in the future (60 seconds of tolerance), not after the deadline; it has not expired,
        and it does not live longer than 24 hours.
- A-9   The coverage statement it names is that province's and speaks of this catalogue.
+ A-9   The coverage statement it names is that province's, is not younger than the fragment and speaks of this catalogue.
  A-10  There is exactly one cell for each requested (domain, kind), and no other.
  A-11  NOT_APPLICABLE stands exactly where the catalogue carries no such kind; NOT_COVERED exactly where the coverage
        statement, for this window, says so.
@@ -140,6 +140,8 @@ def admit(opened: OpenedFragment, *, catalogue: Catalogue, coverage: VerifiedCov
         raise AdmissionError(
             InadmissibleReason.WRONG_COVERAGE, "expected the coverage statement that the fragment names"
         )  # A-9
+    if coverage.statement.issued_at > opened.statement.issued_at:
+        raise AdmissionError(InadmissibleReason.WRONG_COVERAGE, "the coverage statement is younger than the fragment")
     _require_requested_cells(query.cells, fragment.cells)  # A-10
     covered = covered_cells(coverage.coverage, window)
     issued_at = opened.statement.issued_at
@@ -331,6 +333,11 @@ def _require_sound_records(opened: OpenedFragment, catalogue: Catalogue, window:
             if record.decided_in != opened.question.query.addressee:
                 raise AdmissionError(InadmissibleReason.RECORD_OF_OTHER_PROVINCE, f"{_name(key)}: {record.record_id}")
             _require_sound(record, key, catalogue, window)
+            if from_timestamp(record.collected_at) > opened.statement.issued_at:
+                where = f"{_name(key)}: {record.record_id}"
+                raise AdmissionError(
+                    InadmissibleReason.RECORD_MALFORMED, f"{where}: collected after the fragment was issued"
+                )
 
 
 def _require_sound(record: record_pb2.Record, key: CellKey, catalogue: Catalogue, window: DayRange) -> None:
@@ -341,26 +348,45 @@ def _require_sound(record: record_pb2.Record, key: CellKey, catalogue: Catalogue
         raise AdmissionError(InadmissibleReason.RECORD_MALFORMED, f"{where}: further_domains")
     if record.replaces == record.record_id:
         raise AdmissionError(InadmissibleReason.RECORD_MALFORMED, f"{where}: replaces itself")
+    for mark in record.marks:
+        _record_day(mark.on, where)
     if key[1] == PENALTY:
-        penalty = record.penalty
-        if _record_day(penalty.decided_on, where) not in window:
-            raise AdmissionError(InadmissibleReason.RECORD_OUTSIDE_WINDOW, where)
-        if len({amount.kind for amount in penalty.amounts}) != len(penalty.amounts):
-            raise AdmissionError(InadmissibleReason.RECORD_MALFORMED, f"{where}: two amounts of one kind")
+        _require_sound_penalty(record.penalty, where, window)
     else:
-        entry = record.list_entry
-        declared = catalogue.list_by_id.get(entry.list_id)
-        if declared is None or declared.domain != key[0]:
-            raise AdmissionError(InadmissibleReason.LIST_UNKNOWN, where)
-        listed_on = _record_day(entry.listed_on, where)
-        removed_on = _record_day(entry.removed_on, where) if entry.removed_on else None
-        if removed_on is not None and removed_on < listed_on:
-            raise AdmissionError(InadmissibleReason.RECORD_MALFORMED, f"{where}: removed before it was listed")
-        if not window.overlaps(listed_on, removed_on):
-            raise AdmissionError(InadmissibleReason.RECORD_OUTSIDE_WINDOW, where)
+        _require_sound_entry(record.list_entry, where, key, catalogue=catalogue, window=window)
+
+
+def _require_sound_penalty(penalty: record_pb2.Penalty, where: str, window: DayRange) -> None:
+    if _record_day(penalty.decided_on, where) not in window:
+        raise AdmissionError(InadmissibleReason.RECORD_OUTSIDE_WINDOW, where)
+    _require_days(where, penalty.valid_until, penalty.publicity_until, penalty.performance.performed_on)
+    if len({amount.kind for amount in penalty.amounts}) != len(penalty.amounts):
+        raise AdmissionError(InadmissibleReason.RECORD_MALFORMED, f"{where}: two amounts of one kind")
+
+
+def _require_sound_entry(
+    entry: record_pb2.ListEntry, where: str, key: CellKey, *, catalogue: Catalogue, window: DayRange
+) -> None:
+    declared = catalogue.list_by_id.get(entry.list_id)
+    if declared is None or declared.domain != key[0]:
+        raise AdmissionError(InadmissibleReason.LIST_UNKNOWN, where)
+    listed_on = _record_day(entry.listed_on, where)
+    removed_on = _record_day(entry.removed_on, where) if entry.removed_on else None
+    _require_days(where, entry.planned_end_on, entry.performance.performed_on)
+    if removed_on is not None and removed_on < listed_on:
+        raise AdmissionError(InadmissibleReason.RECORD_MALFORMED, f"{where}: removed before it was listed")
+    if not window.overlaps(listed_on, removed_on):
+        raise AdmissionError(InadmissibleReason.RECORD_OUTSIDE_WINDOW, where)
 
 
 _FACT_OF_KIND: Final[Mapping[int, str]] = {PENALTY: "penalty", SERIOUS_LIST: "list_entry"}
+
+
+def _require_days(where: str, *texts: str) -> None:
+    """Requires that days exist, where they are stated."""
+    for text in texts:
+        if text:
+            _record_day(text, where)
 
 
 def _record_day(text: str, where: str) -> date:

@@ -9,6 +9,7 @@ Every entry names its source and whether it is verified; nothing unverified may 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -68,7 +69,7 @@ class Domain(_Entry):
         id: Stable id.
         name: Name in Chinese, as printed.
         name_en: Name in English.
-        short_name: At most five characters, for narrow tables.
+        short_name: At most six characters, for narrow tables.
         kinds: The kinds of record that it carries; any other kind is NOT_APPLICABLE.
     """
 
@@ -140,7 +141,10 @@ class Catalogue:
             CatalogueError: It is no catalogue, or contradicts itself.
         """
         try:
-            content = _File.model_validate_json(file)
+            json.loads(file, object_pairs_hook=_without_repetition)
+            content = _File.model_validate_json(file, strict=True)
+        except (UnicodeDecodeError, json.JSONDecodeError, RecursionError, _RepeatedNameError) as error:
+            raise CatalogueError(f"file: {error}") from error
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             where = ".".join(str(part) for part in first["loc"])
@@ -248,24 +252,20 @@ class CatalogueSet:
         Raises:
             CatalogueError: None was in force yet.
         """
-        return self._served(day)[-1]
+        begun = self._begun(day)
+        if not begun:
+            raise CatalogueError(f"no catalogue was in force on {day}")
+        return begun[-1]
 
     def served(self, ref: common_pb2.CatalogueRef, day: date) -> Catalogue | None:
         """The catalogue that a message names, if it is the one in force on the day or the one before; else None."""
-        for catalogue in self._served(day):
+        for catalogue in self._begun(day)[-2:]:
             if catalogue.version == ref.version and catalogue.digest == ref.digest:
                 return catalogue
         return None
 
-    def knows(self, catalogue: Catalogue) -> bool:
-        """Whether the catalogue is one of these, whenever it was in force."""
-        return any(known.file == catalogue.file for known in self._by_day)
-
-    def _served(self, day: date) -> list[Catalogue]:
-        begun = [catalogue for catalogue in self._by_day if catalogue.effective_from <= day]
-        if not begun:
-            raise CatalogueError(f"no catalogue was in force on {day}")
-        return begun[-2:]
+    def _begun(self, day: date) -> list[Catalogue]:
+        return [catalogue for catalogue in self._by_day if catalogue.effective_from <= day]
 
 
 def published_catalogues() -> CatalogueSet:
@@ -274,6 +274,17 @@ def published_catalogues() -> CatalogueSet:
     return CatalogueSet(
         Catalogue.parse(entry.read_bytes()) for entry in folder.iterdir() if entry.name.endswith(".json")
     )
+
+
+class _RepeatedNameError(ValueError):
+    """A name stands twice in one object: readers differ in which value they take."""
+
+
+def _without_repetition(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    names = [name for name, _ in pairs]
+    if len(set(names)) != len(names):
+        raise _RepeatedNameError(f"a name stands twice: {max(names, key=names.count)[:50]!r}")
+    return dict(pairs)
 
 
 def _check_consistent(content: _File) -> None:

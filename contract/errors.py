@@ -239,7 +239,7 @@ ERROR_TABLE: Final[dict[ErrorCode, ErrorRow]] = {
     ),
     ErrorCode.UNVERIFIED_IN_PRODUCTION: ErrorRow(
         _HOME, _LATER, _FAILED_PRECONDITION, 503,
-        "事项清单或出具单位尚有未确认内容，暂不能正式出具。已通知运维人员。",
+        "事项清单或出具单位尚有未确认内容，暂不能正式出具。",
         "The catalogue or the issuer's name holds entries that nobody has confirmed, so no report may be issued yet.",
     ),
     ErrorCode.STORE_UNAVAILABLE: ErrorRow(
@@ -264,6 +264,9 @@ _WIRE_ORIGIN: Final = {
     Origin.HOME: error_pb2.ERROR_ORIGIN_HOME,
     Origin.PROVINCE: error_pb2.ERROR_ORIGIN_PROVINCE,
 }
+_MAX_MESSAGE: Final = 600
+"""Characters (ErrorDetail.message_zh). Only a parameter that quotes a request can make a sentence longer."""
+
 _WIRE_RETRY: Final = {
     Retry.NEVER: error_pb2.ERROR_RETRY_NEVER,
     Retry.LATER: error_pb2.ERROR_RETRY_LATER,
@@ -319,8 +322,8 @@ class HurenError(Exception):
             code=self.code,
             origin=_WIRE_ORIGIN[self.row.origin],
             retry=_WIRE_RETRY[self.row.retry],
-            message_zh=self.message_zh,
-            message_en=self.message_en,
+            message_zh=self.message_zh[:_MAX_MESSAGE],
+            message_en=self.message_en[:_MAX_MESSAGE],
             field=self.field,
             contact=self.contact,
         )

@@ -153,7 +153,7 @@ def _essence(record: record_pb2.Record) -> tuple[object, ...]:
 
 def _conclude(columns: Iterable[report_pb2.Column], counts: _Counts) -> report_pb2.Conclusion:
     states = {state for column in columns for state in column.states}
-    found = fragment_pb2.CELL_STATE_FOUND in states
+    found = fragment_pb2.CELL_STATE_FOUND in states or counts.penalties + counts.list_entries > 0
     return report_pb2.Conclusion(
         verdict=report_pb2.VERDICT_FOUND if found else report_pb2.VERDICT_NOTHING_FOUND,
         limited=fragment_pb2.CELL_STATE_NOT_COVERED in states,

@@ -6,7 +6,7 @@ the code are a hint for subjects that it does not know, and whoever uses the hin
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Annotated, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
@@ -30,11 +30,17 @@ class FormerName(_Value):
     valid_to: date
 
 
+def _require_code(text: str) -> str:
+    return parse_uscc(text)
+
+
 class FormerCode(_Value):
     """A unified code that the subject had before."""
 
-    uscc: Annotated[str, StringConstraints(min_length=18, max_length=18)]
+    uscc: str
     valid_to: date | None = None
+
+    _checked = field_validator("uscc")(_require_code)
 
 
 class Registration(_Value):
@@ -69,10 +75,7 @@ class RegistryEntry(_Value):
     former_codes: tuple[FormerCode, ...] = ()
     registration_number: Annotated[str, StringConstraints(pattern=r"^([0-9]{15})?$")] = ""
 
-    @field_validator("uscc")
-    @classmethod
-    def _checked(cls, text: str) -> str:
-        return parse_uscc(text)
+    _checked = field_validator("uscc")(_require_code)
 
     def home_on(self, day: date) -> Province | None:
         """The province of registration on a legal day. None: outside the federation, or not registered yet."""
@@ -91,7 +94,8 @@ class RegistryEntry(_Value):
         )
         if self.registration_number:
             found.append(_identifier(common_pb2.IDENTIFIER_KIND_REGISTRATION_NUMBER, self.registration_number))
-        name_since = max((name.valid_to for name in self.former_names), default=None)
+        last_former = max((name.valid_to for name in self.former_names), default=None)
+        name_since = last_former + timedelta(days=1) if last_former else None
         found.append(_identifier(common_pb2.IDENTIFIER_KIND_NAME, self.name, name_since))
         found.extend(
             _identifier(common_pb2.IDENTIFIER_KIND_FORMER_NAME, name.name, name.valid_from, name.valid_to)

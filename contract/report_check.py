@@ -5,13 +5,14 @@
  R-2   The payload parses, keeps the declared constraints, holds no unknown value and demands nothing unknown.
  R-3   The report number is well formed, and names the signer's province and the China day of issue.
  R-4   The rules' versions are known here.
- R-5   The embedded catalogue file has the digest that the report names, and is a catalogue known to the checker.
+ R-5   The embedded catalogue file has the digest that the report names, and is one that was served on the China day of issue.
  R-6   Subject and window make sense; the cells are in the catalogue, in its order, none twice.
  R-7   There is one answer for each province of the catalogue, in ascending order.
  R-8   Each query was signed by the same home, was addressed to that province, and asks what the report says was asked.
  R-9   Each coverage statement is that province's and speaks of the catalogue.
  R-10  Each fragment is admitted again (contract/admission.py) as of the issue time.
  R-11  The merge, made again, equals the stated columns, repeated decisions and conclusion; nothing in it keeps the report open.
+ R-12  A report by a catalogue with unverified entries says that it is a specimen.
 
 What this cannot tell: whether the report was superseded or revoked since. That is a status, asked of a gateway.
 
@@ -59,6 +60,7 @@ class ReportFault(StrEnum):
     FRAGMENT_NOT_ADMITTED = "FRAGMENT_NOT_ADMITTED"
     NOT_SEALABLE = "NOT_SEALABLE"
     MERGE_DIFFERS = "MERGE_DIFFERS"
+    SPECIMEN_NOT_MARKED = "SPECIMEN_NOT_MARKED"
 
 
 class ReportError(ValueError):
@@ -101,7 +103,7 @@ class CheckedReport:
 
 
 def check_report(envelope: bytes, *, verifier: Verifier, catalogues: CatalogueSet) -> CheckedReport:
-    """Applies R-1 to R-11.
+    """Applies R-1 to R-12.
 
     Raises:
         ReportError: The first rule that is broken.
@@ -113,7 +115,7 @@ def check_report(envelope: bytes, *, verifier: Verifier, catalogues: CatalogueSe
     _require_number(report, statement)  # R-3
     if (report.rules.admission, report.rules.merge) != (admission.VERSION, merge.VERSION):  # R-4
         raise ReportError(ReportFault.RULES_UNKNOWN, f"admission {report.rules.admission}, merge {report.rules.merge}")
-    catalogue = _catalogue(report, catalogues)  # R-5
+    catalogue = _catalogue(report, catalogues, statement)  # R-5
     _require_sound_request(report, catalogue, statement)  # R-6
     provinces = [answer.province for answer in report.answers]
     if provinces != [province.wire for province in catalogue.provinces]:  # R-7
@@ -122,6 +124,8 @@ def check_report(envelope: bytes, *, verifier: Verifier, catalogues: CatalogueSe
         _admitted_again(answer, report, statement, catalogue=catalogue, verifier=verifier) for answer in report.answers
     )  # R-8, R-9, R-10
     _require_same_merge(report, catalogue, admitted)  # R-11
+    if catalogue.unverified and not report.specimen:  # R-12
+        raise ReportError(ReportFault.SPECIMEN_NOT_MARKED, f"{len(catalogue.unverified)} entries are not verified")
     return CheckedReport(statement, report, catalogue, admitted)
 
 
@@ -166,14 +170,14 @@ def _require_number(report: report_pb2.Report, statement: VerifiedPayload) -> No
         raise ReportError(ReportFault.NUMBER_WRONG, "it names another province or another day than the signature")
 
 
-def _catalogue(report: report_pb2.Report, catalogues: CatalogueSet) -> Catalogue:
+def _catalogue(report: report_pb2.Report, catalogues: CatalogueSet, statement: VerifiedPayload) -> Catalogue:
     try:
         catalogue = Catalogue.parse(report.catalogue_file)
     except CatalogueError as error:
         raise ReportError(ReportFault.CATALOGUE_WRONG, str(error)) from error
     if catalogue.ref != report.catalogue:
         raise ReportError(ReportFault.CATALOGUE_WRONG, "the file is not the one that the report names")
-    if not catalogues.knows(catalogue):
+    if catalogues.served(catalogue.ref, china_day(statement.issued_at)) is None:
         raise ReportError(ReportFault.CATALOGUE_NOT_KNOWN, f"version {catalogue.version}")
     return catalogue
 

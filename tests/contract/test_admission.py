@@ -645,6 +645,16 @@ _RECORDS = [
     ("listed on no day", _listed("2026-13-01"), "RECORD_MALFORMED"),
     ("removed on no day", _listed("2024-01-01", "2025-02-29"), "RECORD_MALFORMED"),
     ("removed before it was listed", _listed("2024-01-02", "2024-01-01"), "RECORD_MALFORMED"),
+    (
+        "publicity ends on no day",
+        _record(lambda record: setattr(record.penalty, "publicity_until", "2026-02-30")),
+        "RECORD_MALFORMED",
+    ),
+    (
+        "collected after the fragment was issued",
+        _record(lambda record: record.collected_at.CopyFrom(to_timestamp(NOW + SECOND))),
+        "RECORD_MALFORMED",
+    ),
     ("two fines", _record(lambda record: record.penalty.amounts.append(_FINE)), "RECORD_MALFORMED"),
     (
         "replaces itself",

@@ -65,7 +65,7 @@ def test_identifiers_hold_everything_with_its_days() -> None:
         (common_pb2.IDENTIFIER_KIND_ORGANISATION_CODE, SUBJECT_CODE[8:17], "", ""),
         (common_pb2.IDENTIFIER_KIND_FORMER_USCC, uscc(7, "92110105"), "", "2012-05-06"),
         (common_pb2.IDENTIFIER_KIND_REGISTRATION_NUMBER, "110105000000001", "", ""),
-        (common_pb2.IDENTIFIER_KIND_NAME, "示例机械（河北）有限公司", "2022-02-28", ""),
+        (common_pb2.IDENTIFIER_KIND_NAME, "示例机械（河北）有限公司", "2022-03-01", ""),
         (common_pb2.IDENTIFIER_KIND_FORMER_NAME, "北京示例机械有限公司", "2010-01-04", "2018-05-31"),
         (common_pb2.IDENTIFIER_KIND_FORMER_NAME, "示例机械有限公司", "", "2022-02-28"),
     ]

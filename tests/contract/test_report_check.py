@@ -307,6 +307,7 @@ _REQUEST = [
     ("no catalogue", Case(lambda report: setattr(report, "catalogue_file", b"{}")), "CATALOGUE_WRONG"),
     ("catalogue of nobody", Case(_other_catalogue(CATALOGUE.file + b"\n")), "CATALOGUE_NOT_KNOWN"),
     ("catalogue without a province", Case(_other_catalogue(_three_provinces())), "CATALOGUE_NOT_KNOWN"),
+    ("specimen not marked", Case(lambda report: setattr(report, "specimen", False)), "SPECIMEN_NOT_MARKED"),
     ("cells out of order", _cells([LIST_CELL, PENALTY_CELL, UNCOVERED]), "REQUEST_MALFORMED"),
     ("cell twice", _cells([PENALTY_CELL, PENALTY_CELL, LIST_CELL, UNCOVERED]), "REQUEST_MALFORMED"),
     ("cell of no catalogue", _cells([PENALTY_CELL, LIST_CELL, UNCOVERED, ("nowhere", PENALTY)]), "REQUEST_MALFORMED"),
