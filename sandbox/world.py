@@ -8,145 +8,21 @@ All names are recognisably invented (示例…), all codes are computed, and no 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from hashlib import sha256
-from random import Random
-from typing import Final, TypeVar, assert_never
+from typing import Final
 
 from contract.days import DayRange, start_of_day, years_after
-from contract.money import Fen
 from contract.province import Province
 from contract.uscc import ALPHABET, Uscc
 from huren.common.v1 import common_pb2
-from huren.fragment.v1 import record_pb2
-from sandbox.vocabulary import (
-    CYCLE,
-    Authority,
-    Case,
-    ListWords,
-    PerUnit,
-    Range,
-    Share,
-    Times,
-    Vocabulary,
-    amount_notations,
-    category,
-    code_of,
-    share_words,
-    vocabulary,
-    wan_amount,
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Enterprise:
-    """A subject as the registries know it.
-
-    Attributes:
-        uscc: Its code.
-        name: Its registered name today.
-        former_names: Names it had, each with the last day of its use.
-        kind: What it is.
-        status: State of its registration.
-        cancelled_on: Day of cancellation, where cancelled.
-        homes: Province of registration with the first day of each, oldest first; None: outside the federation.
-        registration_number: 工商注册号 of former times, 15 digits, or empty.
-    """
-
-    uscc: Uscc
-    name: str
-    former_names: tuple[tuple[str, date], ...] = ()
-    kind: common_pb2.SubjectKind.ValueType = common_pb2.SUBJECT_KIND_ENTERPRISE
-    status: common_pb2.RegistrationStatus.ValueType = common_pb2.REGISTRATION_STATUS_ACTIVE
-    cancelled_on: date | None = None
-    homes: tuple[tuple[Province | None, date], ...]
-    registration_number: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PenaltyFact:
-    """A decision that really was made. Text is as an authority would write it, in the words of published decisions."""
-
-    key: str
-    province: Province
-    domain: str
-    subject: Enterprise
-    document_number: str
-    authority: str
-    authority_uscc: str
-    decided_on: date
-    violation_type: str
-    facts: str
-    legal_basis: str
-    categories: tuple[record_pb2.PenaltyCategory.ValueType, ...]
-    content: str
-    fine: Fen | None = None
-    confiscation: Fen | None = None
-    summary_procedure: bool = False
-    performed_on: date | None = None
-    publicity_until: date | None = None
-    received_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListFact:
-    """An entry on a list that really was made."""
-
-    key: str
-    province: Province
-    list_id: str
-    domain: str
-    subject: Enterprise
-    document_number: str
-    authority: str
-    authority_uscc: str
-    reason: str
-    listed_on: date
-    removed_on: date | None = None
-    planned_end_on: date | None = None
-    received_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class World:
-    """Everything that is true.
-
-    Attributes:
-        day: The day on which the world stands; facts lie before it.
-        as_of: Watermark of every platform: the evening before `day`, China time.
-        enterprises: All subjects; the first few are the demo's cast (see `cast`).
-        penalties: All decisions.
-        list_entries: All list entries.
-        cast: Subjects with a part to play, by role, for example `found_in_several`, `nothing_anywhere`, `moved`,
-            `centrally_registered`, `branch`, `cancelled`, `individual_business`.
-    """
-
-    day: date
-    as_of: datetime
-    enterprises: tuple[Enterprise, ...]
-    penalties: tuple[PenaltyFact, ...]
-    list_entries: tuple[ListFact, ...]
-    cast: dict[str, Enterprise]
-
-    def facts_of(
-        self, uscc: str, province: Province, window: DayRange
-    ) -> tuple[tuple[PenaltyFact, ...], tuple[ListFact, ...]]:
-        """What a true report says about a subject in a province and window."""
-        penalties = tuple(
-            fact
-            for fact in self.penalties
-            if fact.subject.uscc == uscc and fact.province == province and fact.decided_on in window
-        )
-        entries = tuple(
-            fact
-            for fact in self.list_entries
-            if fact.subject.uscc == uscc
-            and fact.province == province
-            and window.overlaps(fact.listed_on, fact.removed_on)
-        )
-        return penalties, entries
+from sandbox.dice import Dice
+from sandbox.facts import Enterprise as Enterprise
+from sandbox.facts import ListFact as ListFact
+from sandbox.facts import PenaltyFact as PenaltyFact
+from sandbox.facts import World as World
+from sandbox.terms import publicity_until, terms_of
+from sandbox.vocabulary import CYCLE, Authority, Case, ListWords, Vocabulary, code_of, vocabulary, wan_amount
 
 
 def generate(*, seed: int, size: int, day: date) -> World:
@@ -190,14 +66,9 @@ _WINDOW_YEARS: Final = 5
 _SUPPLY_DAYS: Final = 7  # working days within which a decision is supplied (facts.md 4.3: 双公示)
 _SETTLED: Final = timedelta(days=12)  # calendar days in which seven working days lie, whatever the weekday
 _NEWEST: Final = timedelta(days=22)
-_SUMMARY_LIMIT: Final = Fen(300_000)  # 行政处罚法 (2021), article 51: 3000 yuan for organisations
-_LARGE: Final = Fen(10_000_000)
 _CODE_REFORM: Final = date(2015, 10, 1)  # before it, licences carried a registration number instead of the unified code
 _SMALL_DOMAINS: Final = ("market_regulation", "health", "fire_rescue", "taxation", "transport")
 _SMALL_LISTS: Final = ("serious_illegal_market", "judgment_defaulter")
-_FINE: Final = record_pb2.PENALTY_CATEGORY_FINE
-_GAINS: Final = record_pb2.PENALTY_CATEGORY_CONFISCATE_GAINS
-_GRAVE: Final = ("REVOKE_LICENCE", "SUSPEND_BUSINESS", "RESTRICT_OPERATIONS", "SUSPEND_LICENCE")
 _SHOP: Final = common_pb2.SUBJECT_KIND_INDIVIDUAL_BUSINESS
 _COOPERATIVE: Final = common_pb2.SUBJECT_KIND_FARMERS_COOPERATIVE
 _COMPANY: Final = common_pb2.SUBJECT_KIND_ENTERPRISE
@@ -207,54 +78,8 @@ _REVOKED: Final = common_pb2.REGISTRATION_STATUS_LICENCE_REVOKED
 _CANCELLED: Final = common_pb2.REGISTRATION_STATUS_CANCELLED
 _CODE_KINDS: Final = {_COMPANY: "91", _BRANCH: "91", _SHOP: "92", _COOPERATIVE: "93"}
 
-_T = TypeVar("_T")
 _Cell = tuple[Province, str, bool]
 """Province, domain (penalty) or list (entry), and whether it is a list."""
-
-
-class _Dice:
-    """Chance that depends on a label alone.
-
-    Uses `Random.random` only: the one method whose sequence for a seed the library promises not to change.
-    """
-
-    def __init__(self, *label: object) -> None:
-        text = "/".join(str(part) for part in label)
-        self._random = Random(int.from_bytes(sha256(text.encode()).digest(), "big"))
-
-    def below(self, limit: int) -> int:
-        return int(self._random.random() * limit)
-
-    def between(self, least: int, most: int) -> int:
-        return least + self.below(most - least + 1)
-
-    def chance(self, probability: float) -> bool:
-        return self._random.random() < probability
-
-    def one_of(self, things: Sequence[_T]) -> _T:
-        return things[self.below(len(things))]
-
-    def weighted(self, things: Sequence[tuple[_T, int]]) -> _T:
-        at = self.below(sum(weight for _, weight in things))
-        for thing, weight in things:
-            at -= weight
-            if at < 0:
-                return thing
-        raise AssertionError("unreachable: the draw is below the sum of the weights")
-
-    def shuffled(self, things: Iterable[_T]) -> list[_T]:
-        order = list(things)
-        for last in range(len(order) - 1, 0, -1):
-            at = self.below(last + 1)
-            order[last], order[at] = order[at], order[last]
-        return order
-
-    def day(self, within: DayRange) -> date:
-        return within.first + timedelta(days=self.below((within.last - within.first).days + 1))
-
-    def working_day(self, within: DayRange) -> date:
-        found = self.day(within)
-        return found - timedelta(days=max(0, found.weekday() - 4))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -449,14 +274,14 @@ class _Generator:
         for province, thing, is_list in self._further(dice, subject, first[0]):
             self._happen(dice, subject, (province, thing, is_list), within=self._span(subject, dice, fresh=False))
 
-    def _happen(self, dice: _Dice, subject: Enterprise, cell: _Cell, *, within: DayRange) -> None:
+    def _happen(self, dice: Dice, subject: Enterprise, cell: _Cell, *, within: DayRange) -> None:
         province, thing, is_list = cell
         if is_list:
             self._entry(subject, province, thing, is_open=dice.chance(0.5), within=within)
         else:
             self._penalty(subject, province, thing, within=within)
 
-    def _further(self, dice: _Dice, subject: Enterprise, province: Province) -> list[_Cell]:
+    def _further(self, dice: Dice, subject: Enterprise, province: Province) -> list[_Cell]:
         provinces = [province]
         if dice.chance(0.2):
             provinces = dice.shuffled(Province)[: dice.weighted(((2, 7), (3, 2), (4, 1)))]
@@ -470,13 +295,13 @@ class _Generator:
             cells.append((dice.one_of(provinces), dice.one_of(lists), True))
         return cells
 
-    def _any_domain(self, dice: _Dice, subject: Enterprise) -> str:
+    def _any_domain(self, dice: Dice, subject: Enterprise) -> str:
         weights = self._words.weights.items()
         if subject.kind in (_COMPANY, _BRANCH):
             return dice.weighted(tuple(weights))
         return dice.weighted([(domain, weight) for domain, weight in weights if domain in _SMALL_DOMAINS])
 
-    def _any_cell(self, dice: _Dice) -> _Cell:
+    def _any_cell(self, dice: Dice) -> _Cell:
         province = dice.one_of(tuple(Province))
         if dice.chance(0.12):
             return province, dice.one_of(tuple(self._words.lists)), True
@@ -486,7 +311,7 @@ class _Generator:
         things = [(domain, False) for domain in self._words.weights] + [(name, True) for name in self._words.lists]
         return [(province, thing, is_list) for province in Province for thing, is_list in things]
 
-    def _life(self, dice: _Dice, home: Province, cell: _Cell | None = None) -> _Life:
+    def _life(self, dice: Dice, home: Province, cell: _Cell | None = None) -> _Life:
         small = cell is None or (cell[1] in _SMALL_LISTS if cell[2] else cell[1] in _SMALL_DOMAINS)
         kind = dice.weighted(((_COMPANY, 80), (_BRANCH, 5), (_SHOP, 11), (_COOPERATIVE, 4)))
         if not small:
@@ -512,7 +337,7 @@ class _Generator:
         apt = [name for name in companies if any(name in case.trades for case in cases)]
         return apt or companies
 
-    def _subject(self, dice: _Dice, life: _Life) -> Enterprise:
+    def _subject(self, dice: Dice, life: _Life) -> Enterprise:
         founded = self._founded(dice)
         place = dice.one_of([place for place in self._words.places[life.home] if not place.upper])
         division = _CENTRAL if life.kind == _COMPANY and dice.chance(0.01) else place.division
@@ -536,7 +361,7 @@ class _Generator:
         self._add(subject, life.trade)
         return subject
 
-    def _name(self, dice: _Dice, life: _Life, place: str) -> str:
+    def _name(self, dice: Dice, life: _Life, place: str) -> str:
         trade = self._words.trades[life.trade]
         city = place if life.home in (Province.HEBEI, Province.SHANXI) else place[:3]
         for width in range(1, 100):
@@ -568,7 +393,7 @@ class _Generator:
         decided_on = dice.working_day(within or self._fresh)
         revoked = subject.status == _REVOKED
         case = self._case(dice, domain, province, decided_on, revoked=revoked)
-        terms = _terms(dice, case, self._words, decided_on, revoked=revoked)
+        terms = terms_of(dice, case, self._words, decided_on, revoked=revoked)
         summary = terms.may_be_summary and dice.chance(0.6)
         performed_on = self._performed(dice, subject, decided_on, summary=summary)
         authority = self._authority(dice, subject, province, domain)
@@ -590,12 +415,12 @@ class _Generator:
             confiscation=terms.gains,
             summary_procedure=summary,
             performed_on=performed_on,
-            publicity_until=_publicity_until(dice, decided_on, terms, summary=summary),
+            publicity_until=publicity_until(dice, decided_on, terms, summary=summary),
             received_at=_received_at(dice, performed_on or decided_on),
         )
         self.penalties.append(fact)
 
-    def _case(self, dice: _Dice, domain: str, province: Province, on: date, *, revoked: bool) -> Case:
+    def _case(self, dice: Dice, domain: str, province: Province, on: date, *, revoked: bool) -> Case:
         trade = self._trades[-1]
         cases = [case for case in self._words.cases[domain] if case.possible(province, on)]
         revoking = [case for case in cases if "REVOKE_LICENCE" in case.sometimes and not case.trades]
@@ -604,7 +429,7 @@ class _Generator:
         apt = [case for case in cases if trade in case.trades]
         return dice.one_of(apt + [case for case in cases if not case.trades])
 
-    def _performed(self, dice: _Dice, subject: Enterprise, decided_on: date, *, summary: bool) -> date | None:
+    def _performed(self, dice: Dice, subject: Enterprise, decided_on: date, *, summary: bool) -> date | None:
         day = decided_on + timedelta(days=dice.between(0, 2) if summary else dice.between(1, 45))
         return day if dice.chance(0.8) and day <= self._last_event(subject) else None
 
@@ -640,14 +465,14 @@ class _Generator:
         )
         self.list_entries.append(fact)
 
-    def _removed(self, dice: _Dice, subject: Enterprise, listed_on: date, planned: date | None) -> date | None:
+    def _removed(self, dice: Dice, subject: Enterprise, listed_on: date, planned: date | None) -> date | None:
         """Some time after a year, or at the end of the period; None where that has not come yet."""
         day = listed_on + timedelta(days=dice.between(365, 700))
         if planned is not None and (day > planned or dice.chance(0.5)):
             day = planned + timedelta(days=dice.between(1, 9))
         return day if day <= self._last_event(subject) else None
 
-    def _entry_number(self, dice: _Dice, authority: Authority, words: ListWords, on: date) -> str:
+    def _entry_number(self, dice: Dice, authority: Authority, words: ListWords, on: date) -> str:
         if not words.mark:
             return self._document_number(dice, authority, on, serials=5000)
         if dice.chance(0.1) and not self._is_cast():
@@ -657,7 +482,7 @@ class _Generator:
 
     def _document_number(
         self,
-        dice: _Dice,
+        dice: Dice,
         authority: Authority,
         on: date,
         *,
@@ -682,8 +507,8 @@ class _Generator:
 
     # --- Small things -----------------------------------------------------------------------------------------------------------
 
-    def _dice(self, *label: object) -> _Dice:
-        return _Dice(self._seed, self._day, *label)
+    def _dice(self, *label: object) -> Dice:
+        return Dice(self._seed, self._day, *label)
 
     def _add(self, subject: Enterprise, trade: str) -> None:
         self.enterprises.append(subject)
@@ -704,23 +529,23 @@ class _Generator:
         self._places[subject.uscc] = (at, facts + 1)
         return f"{letter}{at:07d}-{facts:03d}"
 
-    def _authority(self, dice: _Dice, subject: Enterprise, province: Province, domain: str) -> Authority:
+    def _authority(self, dice: Dice, subject: Enterprise, province: Province, domain: str) -> Authority:
         """An organ of the province; mostly the one of the place where the subject was registered, if there is one."""
         authorities = self._words.authorities[province, domain]
         near = [authority for authority in authorities if authority.uscc[2:8] == subject.uscc[2:8]]
         return near[0] if near and (subject.kind != _COMPANY or dice.chance(0.5)) else dice.one_of(authorities)
 
-    def _code(self, dice: _Dice, kind: str, division: str) -> Uscc:
+    def _code(self, dice: Dice, kind: str, division: str) -> Uscc:
         while True:
             body = "MY" + "".join(dice.one_of(ALPHABET) for _ in range(6))
             if body not in self._taken:
                 self._take(body)
                 return Uscc(code_of(kind, division, body))
 
-    def _founded(self, dice: _Dice) -> date:
+    def _founded(self, dice: Dice) -> date:
         return self._ago(days=dice.between(3000, 9000))
 
-    def _span(self, subject: Enterprise, dice: _Dice, *, fresh: bool) -> DayRange:
+    def _span(self, subject: Enterprise, dice: Dice, *, fresh: bool) -> DayRange:
         within = self._fresh if fresh or dice.chance(0.85) else self._old
         return DayRange(within.first, min(within.last, self._last_event(subject) - _SETTLED))
 
@@ -752,94 +577,7 @@ _MANY_DOMAINS: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Terms:
-    """What a decision says."""
-
-    facts: str
-    content: str
-    categories: tuple[record_pb2.PenaltyCategory.ValueType, ...]
-    fine: Fen | None
-    gains: Fen | None
-    is_grave: bool
-
-    @property
-    def may_be_summary(self) -> bool:
-        """行政处罚法 (2021), article 51: a small fine or a warning, and nothing else."""
-        small = (record_pb2.PENALTY_CATEGORY_WARNING, _FINE)
-        return all(entry in small for entry in self.categories) and (self.fine or 0) <= _SUMMARY_LIMIT
-
-
-def _terms(dice: _Dice, case: Case, words: Vocabulary, decided_on: date, *, revoked: bool) -> _Terms:
-    names = list(case.categories)
-    names += [name for name in case.sometimes if (revoked if name == "REVOKE_LICENCE" else dice.chance(0.2))]
-    if names == ["WARNING", "FINE"] and dice.chance(0.15):
-        names = ["WARNING"]
-    seen_on = decided_on - timedelta(days=dice.between(8, 75))
-    gains = None if case.gains is None else Fen(dice.between(case.gains.least * 100, case.gains.most * 100))
-    if gains is not None and dice.chance(0.5):
-        gains = Fen(gains // 100 * 100)
-    count, few, base = dice.between(3, 60), dice.between(2, 5), 0
-    rate, permille = 0, 0
-    match case.fine:
-        case Range() as rule:
-            fine = Fen(
-                100 * min(rule.most, rule.least + rule.step * dice.below((rule.most - rule.least) // rule.step + 1))
-            )
-        case PerUnit() as rule:
-            count, rate = dice.between(rule.least, rule.most), dice.one_of(rule.rates)
-            fine = Fen(100 * count * rate)
-        case Share() as rule:
-            # A base of whole tens of yuan: its thousandths are whole fen.
-            base, permille = 10 * dice.between(rule.least // 10, rule.most // 10), dice.one_of(rule.permilles)
-            fine = Fen(base // 10 * permille)
-        case Times() as rule:
-            fine = Fen((gains or 0) * dice.one_of(rule.times))
-        case _:
-            assert_never(case.fine)
-    parts = [
-        (case.words.get(name) or words.phrases[name]).format(
-            fine=dice.one_of(amount_notations(fine)),
-            gains="" if gains is None else dice.one_of(amount_notations(gains)),
-            rate=rate,
-            share=share_words(permille) if permille else "",
-        )
-        for name in names
-    ]
-    return _Terms(
-        facts=case.facts.format(
-            day=f"{seen_on.year}年{seen_on.month}月{seen_on.day}日",
-            year=seen_on.year,
-            month=seen_on.month,
-            count=count,
-            few=few,
-            base=dice.one_of((f"{base}元", wan_amount(base))),
-        ),
-        content=_joined([case.orders, *parts] if case.orders else parts, numbered=dice.chance(0.35)),
-        categories=tuple(category(name) for name in names),
-        fine=fine if "FINE" in names else None,
-        gains=gains if "CONFISCATE_GAINS" in names else None,
-        is_grave=any(name in _GRAVE for name in names),
-    )
-
-
-def _joined(parts: Sequence[str], *, numbered: bool) -> str:
-    if numbered and len(parts) > 1:
-        return "；".join(f"{number}.{part}" for number, part in enumerate(parts, start=1)) + "。"
-    first, *rest = parts
-    return "，".join([first, *(f"并处{part}" if part.startswith("罚款") else part for part in rest)]) + "。"
-
-
-def _publicity_until(dice: _Dice, decided_on: date, terms: _Terms, *, summary: bool) -> date | None:
-    """Three months, one year or three (信用修复管理办法: 轻微, 一般, 严重); some sources do not say."""
-    if dice.chance(0.1):
-        return None
-    if summary or terms.fine is None:
-        return decided_on + timedelta(days=90)
-    return years_after(decided_on, 3 if terms.is_grave or terms.fine >= _LARGE else 1)
-
-
-def _received_at(dice: _Dice, event: date) -> datetime:
+def _received_at(dice: Dice, event: date) -> datetime:
     """An office hour some working days after the last event that the row tells of."""
     day = event
     for _ in range(dice.between(1, _SUPPLY_DAYS)):
@@ -849,7 +587,7 @@ def _received_at(dice: _Dice, event: date) -> datetime:
     return start_of_day(day) + timedelta(seconds=dice.between(9 * 3600, 18 * 3600))
 
 
-def _registration_number(dice: _Dice, division: str, founded: date) -> str:
+def _registration_number(dice: Dice, division: str, founded: date) -> str:
     """工商注册号: six digits of the authority, eight in sequence, one check digit. Empty for those founded after the reform.
 
     Source: GS 15-2006, ISO 7064 MOD 11,10.

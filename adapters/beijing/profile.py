@@ -7,9 +7,9 @@ the city's offices, marked （演示）; nobody has confirmed that they would an
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
 from typing import Final
 
+from adapters.sdk.departments import by_cell, demonstration
 from adapters.sdk.notation import read_iso_date
 from adapters.sdk.profile import (
     CodeTable,
@@ -21,7 +21,7 @@ from adapters.sdk.profile import (
     RowState,
     SubjectColumns,
 )
-from contract.catalogue import PENALTY, SERIOUS_LIST
+from adapters.sdk.vocabulary import PENALTY_WORDS, PENALTY_WORDS_SOURCE, authorities_of
 from contract.money import MoneyUnit
 from contract.province import Province
 from huren.fragment.v1 import fragment_pb2, record_pb2
@@ -56,24 +56,11 @@ DOMAINS: Final[Mapping[str, str | None]] = {
 _CATEGORIES: Final = CodeTable(
     name="CF_CFLB",
     values={
-        "警告": record_pb2.PENALTY_CATEGORY_WARNING,
-        "通报批评": record_pb2.PENALTY_CATEGORY_PUBLIC_CRITICISM,
-        "罚款": record_pb2.PENALTY_CATEGORY_FINE,
-        "没收违法所得": record_pb2.PENALTY_CATEGORY_CONFISCATE_GAINS,
-        "没收非法财物": record_pb2.PENALTY_CATEGORY_CONFISCATE_PROPERTY,
-        "暂扣许可证件": record_pb2.PENALTY_CATEGORY_SUSPEND_LICENCE,
-        "降低资质等级": record_pb2.PENALTY_CATEGORY_DOWNGRADE_QUALIFICATION,
-        "吊销许可证件": record_pb2.PENALTY_CATEGORY_REVOKE_LICENCE,
-        "限制开展生产经营活动": record_pb2.PENALTY_CATEGORY_RESTRICT_OPERATIONS,
-        "责令停产停业": record_pb2.PENALTY_CATEGORY_SUSPEND_BUSINESS,
-        "责令关闭": record_pb2.PENALTY_CATEGORY_ORDER_CLOSURE,
-        "限制从业": record_pb2.PENALTY_CATEGORY_RESTRICT_PRACTICE,
-        "行政拘留": record_pb2.PENALTY_CATEGORY_DETENTION,
-        "其他": record_pb2.PENALTY_CATEGORY_OTHER,
+        **PENALTY_WORDS,
         "不予处罚": RowState.NOT_A_PENALTY,
         "责令改正": RowState.NOT_A_PENALTY,
     },
-    source=f"words of 行政处罚法 (2021) art. 9; {_README}",
+    source=f"{PENALTY_WORDS_SOURCE}; {_README}",
 )
 _STATES: Final = CodeTable(
     name="ZT",
@@ -203,22 +190,12 @@ _UNITS: Final[Mapping[str, str]] = {
     "health": "北京市卫生健康委员会",
     "fire_rescue": "北京市消防救援总队",
 }
-_LIST_ONLY: Final = frozenset({"court_enforcement"})
-_WITH_LIST: Final = _LIST_ONLY | {
-    "market_regulation",
-    "taxation",
-    "social_security",
-    "emergency_management",
-    "public_finance",
-    "statistics",
-}
 
 
 def _department(unit: str) -> Department:
-    return Department(
-        unit=f"{unit}（演示）",
-        telephone="（演示）010-0000-0000",
-        complete_from=date(2015, 1, 1),
+    return demonstration(
+        unit,
+        "010-0000-0000",
         supply_lag_working_days=15,
         supply_lag_source="《北京市公共信用信息管理办法》第十三条",
     )
@@ -230,12 +207,9 @@ PROFILE: Final = Profile(
     issuer_telephone="（演示）010-0000-0000",
     issuer_verified=False,
     forms={form.name: form for form in (_PENALTIES, _LIST_ENTRIES)},
-    departments={
-        **{(domain, PENALTY): _department(unit) for domain, unit in _UNITS.items() if domain not in _LIST_ONLY},
-        **{(domain, SERIOUS_LIST): _department(unit) for domain, unit in _UNITS.items() if domain in _WITH_LIST},
-    },
+    departments=by_cell({domain: _department(unit) for domain, unit in _UNITS.items()}),
     disclosure=fragment_pb2.DisclosureRules(
         basis=fragment_pb2.DISCLOSURE_BASIS_WINDOW, includes_summary_procedure=True, version="beijing-1"
     ),
-    authority_prefixes=("北京", "国家税务总局北京", "国家统计局北京"),
+    authority_prefixes=authorities_of(["北京"]),
 )

@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from adapters.beijing.profile import DOMAINS, PROFILE
+from adapters.sdk.assembly import in_time, settle
 from adapters.sdk.notation import NotationError, read_china_timestamp
 from adapters.sdk.source import RawRow, RawValue, Search, SourceAnswer, SourceError
 from contract.catalogue import PENALTY, SERIOUS_LIST, CellKey
@@ -155,15 +155,9 @@ class BeijingSource:
         Raises:
             SourceError: The database, or the state of supply in it, cannot be read in time.
         """
-        remaining_s = (search.until - self._now()).total_seconds()
-        if remaining_s <= 0:
-            raise SourceError("the question came when its answer was not awaited any more")
-        try:
-            async with asyncio.timeout(remaining_s), self._reading() as connection:
-                supply = await _supply(connection)
-                findings = [await _find(connection, form, search) for form in _FORMS]
-        except TimeoutError as error:
-            raise SourceError("the exchange database did not answer in time") from error
+        async with in_time(search.until, self._now), self._reading() as connection:
+            supply = await _supply(connection)
+            findings = [await _find(connection, form, search) for form in _FORMS]
         return _answer(search, supply, findings)
 
     async def watermarks(self) -> Mapping[CellKey, datetime]:
@@ -273,19 +267,14 @@ def _raw_value(column: str, value: object) -> RawValue:
 
 def _answer(search: Search, supply: _Supply, findings: Iterable[_Finding]) -> SourceAnswer:
     by_kind = {finding.kind: finding for finding in findings}
-    watermarks: dict[CellKey, datetime] = {}
-    silent: dict[CellKey, str] = {}
+    silent = dict(supply.unreadable)
     for cell in search.cells:
         domain, kind = cell
         reason = by_kind[kind].silence(domain) if kind in by_kind else "no table holds this kind of record"
         if reason is not None:
             silent[cell] = reason
-        elif cell in supply.watermarks:
-            watermarks[cell] = supply.watermarks[cell]
-        else:
-            silent[cell] = supply.unreadable.get(cell, "T_GJ has no row for it: never supplied")
-    rows = tuple(row for finding in by_kind.values() for row in finding.rows)
-    return SourceAnswer(rows=rows, watermarks=watermarks, silent=silent, searched=_SEARCHED)
+    rows = (row for finding in by_kind.values() for row in finding.rows)
+    return settle(search, rows, supplied=supply.watermarks, silent=silent, searched=_SEARCHED)
 
 
 # --- The engine -----------------------------------------------------------------------------------------------------------

@@ -7,13 +7,12 @@ the province's offices, marked （演示）; nobody has confirmed that they woul
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
 from typing import Final
 
+from adapters.sdk.departments import by_cell, demonstration
 from adapters.sdk.notation import read_slash_date
 from adapters.sdk.profile import (
     CodeTable,
-    Department,
     ListForm,
     MoneyColumn,
     PenaltyForm,
@@ -21,7 +20,7 @@ from adapters.sdk.profile import (
     RowState,
     SubjectColumns,
 )
-from contract.catalogue import PENALTY, SERIOUS_LIST, CellKey
+from adapters.sdk.vocabulary import PENALTY_WORDS, PENALTY_WORDS_SOURCE, authorities_of
 from contract.money import MoneyUnit
 from contract.province import Province
 from huren.fragment.v1 import fragment_pb2, record_pb2
@@ -53,23 +52,8 @@ DEPARTMENTS: Final[Mapping[str, str | None]] = {
 
 _CATEGORIES: Final = CodeTable(
     name="处罚类别",
-    values={
-        "警告": record_pb2.PENALTY_CATEGORY_WARNING,
-        "通报批评": record_pb2.PENALTY_CATEGORY_PUBLIC_CRITICISM,
-        "罚款": record_pb2.PENALTY_CATEGORY_FINE,
-        "没收违法所得": record_pb2.PENALTY_CATEGORY_CONFISCATE_GAINS,
-        "没收非法财物": record_pb2.PENALTY_CATEGORY_CONFISCATE_PROPERTY,
-        "暂扣许可证件": record_pb2.PENALTY_CATEGORY_SUSPEND_LICENCE,
-        "降低资质等级": record_pb2.PENALTY_CATEGORY_DOWNGRADE_QUALIFICATION,
-        "吊销许可证件": record_pb2.PENALTY_CATEGORY_REVOKE_LICENCE,
-        "限制开展生产经营活动": record_pb2.PENALTY_CATEGORY_RESTRICT_OPERATIONS,
-        "责令停产停业": record_pb2.PENALTY_CATEGORY_SUSPEND_BUSINESS,
-        "责令关闭": record_pb2.PENALTY_CATEGORY_ORDER_CLOSURE,
-        "限制从业": record_pb2.PENALTY_CATEGORY_RESTRICT_PRACTICE,
-        "行政拘留": record_pb2.PENALTY_CATEGORY_DETENTION,
-        "其他": record_pb2.PENALTY_CATEGORY_OTHER,
-    },
-    source=f"words of 行政处罚法 (2021) art. 9; {_README}",
+    values=PENALTY_WORDS,
+    source=f"{PENALTY_WORDS_SOURCE}; {_README}",
 )
 _STATES: Final = CodeTable(
     name="当前状态",
@@ -209,28 +193,8 @@ _UNITS: Final[Mapping[str, str]] = {
     "health": "河北省卫生健康委员会",
     "fire_rescue": "河北省消防救援总队",
 }
-_LIST_ONLY: Final = frozenset({"court_enforcement"})
-_WITH_LIST: Final = _LIST_ONLY | {
-    "market_regulation",
-    "taxation",
-    "social_security",
-    "emergency_management",
-    "public_finance",
-    "statistics",
-}
-_NOT_COVERED: Final[frozenset[CellKey]] = frozenset({("science_technology", PENALTY)})
+_NOT_COVERED: Final = frozenset({"science_technology"})
 """Not connected to the exchange: the department certifies by itself."""
-
-
-def _department(cell: CellKey) -> Department:
-    return Department(
-        unit=f"{_UNITS[cell[0]]}（演示）",
-        telephone="（演示）0311-0000-0000",
-        complete_from=None if cell in _NOT_COVERED else date(2015, 1, 1),
-        supply_lag_working_days=7,
-        supply_lag_source="default",
-    )
-
 
 # GB/T 2260: the prefectures, and the counties and county-level cities, whose authorities sign without the prefecture's name.
 # Districts are left out: theirs always do, and 新华区, 桥西区 and the like stand in several provinces.
@@ -247,7 +211,6 @@ _PLACE_NAMES: Final = """
 固安县 永清县 香河县 大城县 文安县 大厂回族自治县 霸州市 三河市
 枣强县 武邑县 武强县 饶阳县 安平县 故城县 景县 阜城县 深州市
 """
-_PLACES: Final = tuple(_PLACE_NAMES.split())
 
 PROFILE: Final = Profile(
     province=Province.HEBEI,
@@ -255,17 +218,14 @@ PROFILE: Final = Profile(
     issuer_telephone="（演示）0311-0000-0000",
     issuer_verified=False,
     forms={form.name: form for form in (_PENALTIES, _LIST_ENTRIES)},
-    departments={
-        **{(domain, PENALTY): _department((domain, PENALTY)) for domain in _UNITS if domain not in _LIST_ONLY},
-        **{(domain, SERIOUS_LIST): _department((domain, SERIOUS_LIST)) for domain in _UNITS if domain in _WITH_LIST},
-    },
+    departments=by_cell(
+        {
+            domain: demonstration(unit, "0311-0000-0000", covered=domain not in _NOT_COVERED)
+            for domain, unit in _UNITS.items()
+        }
+    ),
     disclosure=fragment_pb2.DisclosureRules(
         basis=fragment_pb2.DISCLOSURE_BASIS_WINDOW, includes_summary_procedure=True, version="hebei-1"
     ),
-    authority_prefixes=(
-        *_PLACES,
-        # Organs of the state that bear its name first and decide here.
-        *(f"国家税务总局{place}" for place in _PLACES),
-        *(f"国家统计局{place}" for place in _PLACES),
-    ),
+    authority_prefixes=authorities_of(_PLACE_NAMES.split()),
 )

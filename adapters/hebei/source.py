@@ -30,6 +30,7 @@ from adapters.hebei.drop import (
 )
 from adapters.hebei.profile import DEPARTMENTS, PROFILE
 from adapters.hebei.store import METADATA, SEARCHED, StoredRow, Supply, find, is_judged, refuse, supply, take_in
+from adapters.sdk.assembly import in_time, settle
 from adapters.sdk.notation import NotationError, read_china_timestamp
 from adapters.sdk.source import RawRow, Search, SourceAnswer, SourceError
 from contract.catalogue import CellKey
@@ -113,17 +114,12 @@ class HebeiSource:
         Raises:
             SourceError: The folder or the store cannot be read in time.
         """
-        remaining_s = (search.until - self._now()).total_seconds()
-        if remaining_s <= 0:
-            raise SourceError("the question came when its answer was not awaited any more")
         try:
-            async with asyncio.timeout(remaining_s):
+            async with in_time(search.until, self._now):
                 await self._catch_up()
                 async with self._database.read() as connection:
                     state = await supply(connection)
                     rows = await find(connection, search.identifiers)
-        except TimeoutError as error:
-            raise SourceError("the store did not answer in time") from error
         except (StoreUnavailableError, SQLAlchemyError) as error:
             raise _store_error(error) from error
         return _answer(search, state, rows)
@@ -235,18 +231,18 @@ def _answer(search: Search, state: Supply, found: list[StoredRow]) -> SourceAnsw
             # A row outside the catalogue, or of no department that we know, may be anybody's.
             known = DEPARTMENTS.get(code) is not None
             unreadable[row.form, code if known else None] = f"{row.form} {row.key}, 数据更新时间戳: {error}"
-    watermarks: dict[CellKey, datetime] = {}
-    silent: dict[CellKey, str] = {}
-    for cell in search.cells:
-        place = _place(cell)
-        reason = state.silent.get(place) or unreadable.get(place) or unreadable.get((place[0], None))
-        if reason is not None:
-            silent[cell] = reason
-        elif place in state.up_to:
-            watermarks[cell] = state.up_to[place]
-        else:
-            silent[cell] = "never supplied"
-    return SourceAnswer(rows=tuple(rows), watermarks=watermarks, silent=silent, searched=SEARCHED)
+    places = {cell: _place(cell) for cell in search.cells}
+    reasons = {
+        cell: state.silent.get(place) or unreadable.get(place) or unreadable.get((place[0], None))
+        for cell, place in places.items()
+    }
+    return settle(
+        search,
+        rows,
+        supplied={cell: state.up_to[place] for cell, place in places.items() if place in state.up_to},
+        silent={cell: reason for cell, reason in reasons.items() if reason is not None},
+        searched=SEARCHED,
+    )
 
 
 def _store_error(error: Exception) -> SourceError:

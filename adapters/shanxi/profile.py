@@ -5,13 +5,12 @@ The platform is imagined; README.md beside this file is its description, and the
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Final
 
+from adapters.sdk.departments import by_cell, demonstration
 from adapters.sdk.notation import read_compact_date
 from adapters.sdk.profile import (
     CodeTable,
-    Department,
     ListForm,
     MoneyColumn,
     PenaltyForm,
@@ -19,14 +18,15 @@ from adapters.sdk.profile import (
     RowState,
     SubjectColumns,
 )
-from contract.catalogue import PENALTY, SERIOUS_LIST
+from adapters.sdk.vocabulary import PENALTY_WORDS, authorities_of
 from contract.money import MoneyUnit
 from contract.province import Province
 from huren.fragment.v1 import fragment_pb2, record_pb2
 
 _SOURCE: Final = "adapters/shanxi/README.md (the platform is imagined)"
 
-# Code, the platform's own name of it, and what it means here. GetCodeTable is held against the names.
+# Code, the platform's own name of it, and what it means here (of categories: what the word means). GetCodeTable is held against the
+# names.
 _DEPT: Final = (
     ("SX-SCJG", "市场监管", "market_regulation"),
     ("SX-SWJ", "税务", "taxation"),
@@ -48,20 +48,20 @@ _DEPT: Final = (
     ("SX-QT", "其他部门", None),
 )
 _CATEGORY: Final = (
-    ("A1", "警告", record_pb2.PENALTY_CATEGORY_WARNING),
-    ("A2", "通报批评", record_pb2.PENALTY_CATEGORY_PUBLIC_CRITICISM),
-    ("B1", "罚款", record_pb2.PENALTY_CATEGORY_FINE),
-    ("B2", "没收违法所得", record_pb2.PENALTY_CATEGORY_CONFISCATE_GAINS),
-    ("B3", "没收非法财物", record_pb2.PENALTY_CATEGORY_CONFISCATE_PROPERTY),
-    ("C1", "暂扣许可证件", record_pb2.PENALTY_CATEGORY_SUSPEND_LICENCE),
-    ("C2", "降低资质等级", record_pb2.PENALTY_CATEGORY_DOWNGRADE_QUALIFICATION),
-    ("C3", "吊销许可证件", record_pb2.PENALTY_CATEGORY_REVOKE_LICENCE),
-    ("D1", "限制开展生产经营活动", record_pb2.PENALTY_CATEGORY_RESTRICT_OPERATIONS),
-    ("D2", "责令停产停业", record_pb2.PENALTY_CATEGORY_SUSPEND_BUSINESS),
-    ("D3", "责令关闭", record_pb2.PENALTY_CATEGORY_ORDER_CLOSURE),
-    ("D4", "限制从业", record_pb2.PENALTY_CATEGORY_RESTRICT_PRACTICE),
-    ("E1", "行政拘留", record_pb2.PENALTY_CATEGORY_DETENTION),
-    ("Z9", "其他", record_pb2.PENALTY_CATEGORY_OTHER),
+    ("A1", "警告"),
+    ("A2", "通报批评"),
+    ("B1", "罚款"),
+    ("B2", "没收违法所得"),
+    ("B3", "没收非法财物"),
+    ("C1", "暂扣许可证件"),
+    ("C2", "降低资质等级"),
+    ("C3", "吊销许可证件"),
+    ("D1", "限制开展生产经营活动"),
+    ("D2", "责令停产停业"),
+    ("D3", "责令关闭"),
+    ("D4", "限制从业"),
+    ("E1", "行政拘留"),
+    ("Z9", "其他"),
 )
 _LIST: Final = (
     ("M1", "市场监督管理严重违法失信名单", "serious_illegal_market"),
@@ -74,12 +74,12 @@ _LIST: Final = (
 )
 
 DOMAINS: Final = CodeTable("DeptCode", {code: domain for code, _, domain in _DEPT}, _SOURCE)
-_CATEGORIES: Final = CodeTable("Category", {code: category for code, _, category in _CATEGORY}, _SOURCE)
+_CATEGORIES: Final = CodeTable("Category", {code: PENALTY_WORDS[name] for code, name in _CATEGORY}, _SOURCE)
 _LISTS: Final = CodeTable("ListCode", {code: list_id for code, _, list_id in _LIST}, _SOURCE)
 
 NAMES: Final = (
     CodeTable("dept", {code: name for code, name, _ in _DEPT}, _SOURCE),
-    CodeTable("category", {code: name for code, name, _ in _CATEGORY}, _SOURCE),
+    CodeTable("category", dict(_CATEGORY), _SOURCE),
     CodeTable("list", {code: name for code, name, _ in _LIST}, _SOURCE),
 )
 """The platform's own tables, by the name that GetCodeTable knows them by: code to name."""
@@ -166,25 +166,25 @@ QUERY_SERIOUS_LIST: Final = ListForm(
     ignored={"Id": _KEY, "RecvTime": _RECEIVED, "DeptCode": "who supplied the row; the domain is that of the list"},
 )
 
-# Domain, department, its telephone, the kinds of record that it supplies.
+# Domain, department, its telephone.
 _UNITS: Final = (
-    ("market_regulation", "山西省市场监督管理局", "0351-0000-0001", (PENALTY, SERIOUS_LIST)),
-    ("taxation", "国家税务总局山西省税务局", "0351-0000-0002", (PENALTY, SERIOUS_LIST)),
-    ("social_security", "山西省人力资源和社会保障厅", "0351-0000-0003", (PENALTY, SERIOUS_LIST)),
-    ("housing_fund", "山西省住房和城乡建设厅住房公积金监管处", "0351-0000-0004", (PENALTY,)),
-    ("emergency_management", "山西省应急管理厅", "0351-0000-0005", (PENALTY, SERIOUS_LIST)),
-    ("public_finance", "山西省财政厅", "0351-0000-0006", (PENALTY, SERIOUS_LIST)),
-    ("statistics", "山西省统计局", "0351-0000-0007", (PENALTY, SERIOUS_LIST)),
-    ("court_enforcement", "山西省高级人民法院", "0351-0000-0008", (SERIOUS_LIST,)),
-    ("ecology_environment", "山西省生态环境厅", "0351-0000-0009", (PENALTY,)),
-    ("natural_resources", "山西省自然资源厅", "0351-0000-0010", (PENALTY,)),
-    ("science_technology", "山西省科学技术厅", "0351-0000-0011", (PENALTY,)),
-    ("public_security", "山西省公安厅", "0351-0000-0012", (PENALTY,)),
-    ("housing_construction", "山西省住房和城乡建设厅", "0351-0000-0013", (PENALTY,)),
-    ("transport", "山西省交通运输厅", "0351-0000-0014", (PENALTY,)),
-    ("water_resources", "山西省水利厅", "0351-0000-0015", (PENALTY,)),
-    ("health", "山西省卫生健康委员会", "0351-0000-0016", (PENALTY,)),
-    ("fire_rescue", "山西省消防救援总队", "0351-0000-0017", (PENALTY,)),
+    ("market_regulation", "山西省市场监督管理局", "0351-0000-0001"),
+    ("taxation", "国家税务总局山西省税务局", "0351-0000-0002"),
+    ("social_security", "山西省人力资源和社会保障厅", "0351-0000-0003"),
+    ("housing_fund", "山西省住房和城乡建设厅住房公积金监管处", "0351-0000-0004"),
+    ("emergency_management", "山西省应急管理厅", "0351-0000-0005"),
+    ("public_finance", "山西省财政厅", "0351-0000-0006"),
+    ("statistics", "山西省统计局", "0351-0000-0007"),
+    ("court_enforcement", "山西省高级人民法院", "0351-0000-0008"),
+    ("ecology_environment", "山西省生态环境厅", "0351-0000-0009"),
+    ("natural_resources", "山西省自然资源厅", "0351-0000-0010"),
+    ("science_technology", "山西省科学技术厅", "0351-0000-0011"),
+    ("public_security", "山西省公安厅", "0351-0000-0012"),
+    ("housing_construction", "山西省住房和城乡建设厅", "0351-0000-0013"),
+    ("transport", "山西省交通运输厅", "0351-0000-0014"),
+    ("water_resources", "山西省水利厅", "0351-0000-0015"),
+    ("health", "山西省卫生健康委员会", "0351-0000-0016"),
+    ("fire_rescue", "山西省消防救援总队", "0351-0000-0017"),
 )
 
 # Authorities of the province sign with its name, with that of their city, in old rows in traditional characters, and those of
@@ -204,7 +204,6 @@ _PLACE_NAMES: Final = """
 尧都区 曲沃县 翼城县 襄汾县 洪洞县 古县 安泽县 浮山县 吉县 乡宁县 大宁县 隰县 永和县 蒲县 汾西县 侯马市 霍州市
 离石区 文水县 交城县 兴县 临县 柳林县 石楼县 岚县 方山县 中阳县 交口县 孝义市 汾阳市
 """
-_PLACES: Final = _PLACE_NAMES.split()
 
 PROFILE: Final = Profile(
     province=Province.SHANXI,
@@ -212,24 +211,9 @@ PROFILE: Final = Profile(
     issuer_telephone="（演示）0351-0000-0000",
     issuer_verified=False,
     forms={form.name: form for form in (QUERY_PENALTY, QUERY_SERIOUS_LIST)},
-    departments={
-        (domain, kind): Department(
-            unit=f"{unit}（演示）",
-            telephone=f"（演示）{telephone}",
-            complete_from=date(2015, 1, 1),
-            supply_lag_working_days=7,
-            supply_lag_source="default",
-        )
-        for domain, unit, telephone, kinds in _UNITS
-        for kind in kinds
-    },
+    departments=by_cell({domain: demonstration(unit, telephone) for domain, unit, telephone in _UNITS}),
     disclosure=fragment_pb2.DisclosureRules(
         basis=fragment_pb2.DISCLOSURE_BASIS_WINDOW, includes_summary_procedure=True, version="2025-12"
     ),
-    # Tax bureaus and survey teams are led from above, but decide for Shanxi and supply its platform.
-    authority_prefixes=(
-        *_PLACES,
-        *(f"国家税务总局{place}" for place in _PLACES),
-        *(f"国家统计局{place}" for place in _PLACES),
-    ),
+    authority_prefixes=authorities_of(_PLACE_NAMES.split()),
 )

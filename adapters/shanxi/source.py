@@ -13,36 +13,40 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
-from itertools import zip_longest
 from typing import Annotated, Final
 
 import aiohttp
 from lxml import etree
 from pydantic import Field, HttpUrl
 
+from adapters.sdk.assembly import (
+    Found,
+    PairedQuestion,
+    earliest_by_cell,
+    in_time,
+    kinds_in_pairs,
+    paired_questions,
+    settle_by_kind,
+)
 from adapters.sdk.profile_check import columns_read
 from adapters.sdk.source import RawRow, Search, SourceAnswer, SourceError
 from adapters.shanxi import wire
 from adapters.shanxi.profile import DOMAINS, NAMES, QUERY_PENALTY, QUERY_SERIOUS_LIST
 from contract.catalogue import PENALTY, SERIOUS_LIST, CellKey
-from huren.common.v1 import common_pb2
 from runtime.clock import Clock, system_clock
 from runtime.settings import Settings
 
 _OPERATIONS: Final[Mapping[int, str]] = {PENALTY: QUERY_PENALTY.name, SERIOUS_LIST: QUERY_SERIOUS_LIST.name}
 _COLUMNS: Final = {form.name: columns_read(form) | form.ignored.keys() for form in (QUERY_PENALTY, QUERY_SERIOUS_LIST)}
 _DATA_TYPES: Final = {"CF": PENALTY, "MD": SERIOUS_LIST}
-_SEARCHED: Final = {
-    common_pb2.IDENTIFIER_KIND_USCC: "CreditCode",
-    common_pb2.IDENTIFIER_KIND_FORMER_USCC: "CreditCode",
-    common_pb2.IDENTIFIER_KIND_ORGANISATION_CODE: "OrgCode",
-    common_pb2.IDENTIFIER_KIND_NAME: "EntName",
-    common_pb2.IDENTIFIER_KIND_FORMER_NAME: "EntName",
-}
 _ANSWERED: Final = frozenset({200, 500})
 """SOAP 1.1, 6.2: a fault comes with status 500."""
+
+_OWN_TIME: Final = 0.9
+"""Part of the time until the deadline for each step, so that what the other type of data gave is still handed over in time."""
 
 _Fields = tuple[tuple[str, str], ...]
 
@@ -86,30 +90,18 @@ class ShanxiSource:
 
     async def search(self, search: Search) -> SourceAnswer:
         """Finds the rows that bear one of the identifiers."""
-        searched = frozenset({identifier.kind for identifier in search.identifiers} & _SEARCHED.keys())
-        try:
-            async with asyncio.timeout(self._patience(search)):
-                await self._check_codes()
-                data_times = {} if self._stopped else await self._data_times()
-        except TimeoutError as error:
-            raise SourceError("no answer before the query's deadline") from error
+        searched = kinds_in_pairs(search)
+        async with self._in_time(search.until):
+            await self._check_codes()
+            data_times = {} if self._stopped else await self._data_times()
         if self._stopped:
             return SourceAnswer((), {}, dict.fromkeys(search.cells, self._stopped), searched)
 
-        silent = dict.fromkeys(search.cells - data_times.keys(), "the service names no data time")
+        kinds = {kind for _, kind in search.cells & data_times.keys()}
         async with asyncio.TaskGroup() as group:
-            parts = [
-                group.create_task(self._part(operation, search, {cell: data_times[cell] for cell in cells}))
-                for kind, operation in _OPERATIONS.items()
-                if (cells := [cell for cell in search.cells & data_times.keys() if cell[1] == kind])
-            ]
-        answers = [part.result() for part in parts]
-        return SourceAnswer(
-            rows=tuple(row for answer in answers for row in answer.rows),
-            watermarks={cell: at for answer in answers for cell, at in answer.watermarks.items()},
-            silent=silent | {cell: why for answer in answers for cell, why in answer.silent.items()},
-            searched=searched,
-        )
+            tasks = {kind: group.create_task(self._rows_or_reason(_OPERATIONS[kind], search)) for kind in kinds}
+        found = {kind: task.result() for kind, task in tasks.items()}
+        return settle_by_kind(search, found, supplied=data_times, searched=searched)
 
     async def watermarks(self) -> Mapping[CellKey, datetime]:
         """The watermark of every cell that the service names.
@@ -126,9 +118,8 @@ class ShanxiSource:
         """Lets go of the connections."""
         await self._session.close()
 
-    def _patience(self, search: Search) -> float:
-        """Seconds for one step, fewer than are left: what the other type of data gave is still to be handed over in time."""
-        return (search.until - self._now()).total_seconds() * 0.9
+    def _in_time(self, until: datetime) -> AbstractAsyncContextManager[None]:
+        return in_time(until, self._now, share=_OWN_TIME)
 
     async def _check_codes(self) -> None:
         """Looks at the code tables, if it is time to, and stops the source for good where a name is another."""
@@ -145,28 +136,20 @@ class ShanxiSource:
                         return
             self._codes_good_until = now + timedelta(seconds=self._settings.check_codes_every_s)
 
-    async def _data_times(self) -> dict[CellKey, datetime]:
-        found: dict[CellKey, datetime] = {}
-        for dept, data_type, instant in wire.read_data_times(await self._ask("GetDataTime", ())):
-            domain, kind = DOMAINS.values.get(dept), _DATA_TYPES.get(data_type)
-            if isinstance(domain, str) and kind is not None:
-                found[domain, kind] = min(instant, found.get((domain, kind), instant))
-        return found
+    async def _data_times(self) -> Mapping[CellKey, datetime]:
+        rows = wire.read_data_times(await self._ask("GetDataTime", ()))
+        return earliest_by_cell(rows, DOMAINS.values, _DATA_TYPES)
 
-    async def _part(self, operation: str, search: Search, watermarks: Mapping[CellKey, datetime]) -> SourceAnswer:
-        """The answer for one type of data: its rows and these watermarks, or silence for all its cells."""
+    async def _rows_or_reason(self, operation: str, search: Search) -> Found:
+        """The rows of one type of data, or why there are none to rely on."""
+        rows: dict[str, RawRow] = {}
         try:
-            async with asyncio.timeout(self._patience(search)):
-                rows: dict[str, RawRow] = {}
-                for question in _questions(search):
+            async with self._in_time(search.until):
+                for question in map(_fields, paired_questions(search)):
                     rows |= await self._all_chunks(operation, question)
-        except TimeoutError:
-            return SourceAnswer(
-                (), {}, dict.fromkeys(watermarks, f"{operation}: no answer before the query's deadline")
-            )
         except SourceError as error:
-            return SourceAnswer((), {}, dict.fromkeys(watermarks, str(error)))
-        return SourceAnswer(tuple(rows.values()), watermarks)
+            return str(error)
+        return tuple(rows.values())
 
     async def _all_chunks(self, operation: str, question: _Fields) -> Mapping[str, RawRow]:
         found: dict[str, RawRow] = {}
@@ -217,13 +200,7 @@ async def open_source(settings: SourceSettings, *, now: Clock = system_clock) ->
     return ShanxiSource(settings, now=now)
 
 
-def _questions(search: Search) -> Iterator[_Fields]:
-    """What to ask, so that each identifier is asked for once; an empty element is not asked for."""
-    asked: dict[str, list[str]] = {"CreditCode": [], "OrgCode": [], "EntName": []}
-    for identifier in search.identifiers:
-        if element := _SEARCHED.get(identifier.kind):
-            asked[element].append(identifier.value)
-    names = tuple(("EntName", name) for name in asked["EntName"])
-    for code, organisation in zip_longest(asked["CreditCode"] or [""], asked["OrgCode"], fillvalue=""):
-        yield (("CreditCode", code), ("OrgCode", organisation), *names)
-        names = ()
+def _fields(question: PairedQuestion) -> _Fields:
+    """A question as the service takes it; an empty element is not asked for."""
+    names = (("EntName", name) for name in question.names)
+    return (("CreditCode", question.code), ("OrgCode", question.organisation_code), *names)

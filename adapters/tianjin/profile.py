@@ -5,13 +5,12 @@ The platform is imagined; README.md beside this file is its description, and the
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Final
 
+from adapters.sdk.departments import by_cell, demonstration
 from adapters.sdk.notation import read_epoch_millis
 from adapters.sdk.profile import (
     CodeTable,
-    Department,
     ListForm,
     MoneyColumn,
     PenaltyForm,
@@ -19,7 +18,7 @@ from adapters.sdk.profile import (
     RowState,
     SubjectColumns,
 )
-from contract.catalogue import PENALTY, SERIOUS_LIST, CellKey
+from adapters.sdk.vocabulary import authorities_of
 from contract.money import MoneyUnit
 from contract.province import Province
 from huren.fragment.v1 import fragment_pb2, record_pb2
@@ -175,49 +174,26 @@ _SERIOUS_LISTS: Final = ListForm(
     },
 )
 
-
-def _department(unit: str, telephone: str) -> Department:
-    return Department(
-        unit=f"{unit}（演示）",
-        telephone=f"（演示）{telephone}",
-        complete_from=date(2015, 1, 1),
-        supply_lag_working_days=7,
-        supply_lag_source="default",
-    )
-
-
-_MARKET = _department("天津市市场监督管理委员会", "022-0000-0001")
-_TAX = _department("国家税务总局天津市税务局", "022-0000-0002")
-_LABOUR = _department("天津市人力资源和社会保障局", "022-0000-0003")
-_EMERGENCY = _department("天津市应急管理局", "022-0000-0005")
-_FINANCE = _department("天津市财政局", "022-0000-0006")
-_STATISTICS = _department("天津市统计局", "022-0000-0007")
-
-_DEPARTMENTS: Final[dict[CellKey, Department]] = {
-    ("market_regulation", PENALTY): _MARKET,
-    ("market_regulation", SERIOUS_LIST): _MARKET,
-    ("taxation", PENALTY): _TAX,
-    ("taxation", SERIOUS_LIST): _TAX,
-    ("social_security", PENALTY): _LABOUR,
-    ("social_security", SERIOUS_LIST): _LABOUR,
-    ("housing_fund", PENALTY): _department("天津市住房公积金管理中心", "022-0000-0004"),
-    ("emergency_management", PENALTY): _EMERGENCY,
-    ("emergency_management", SERIOUS_LIST): _EMERGENCY,
-    ("public_finance", PENALTY): _FINANCE,
-    ("public_finance", SERIOUS_LIST): _FINANCE,
-    ("statistics", PENALTY): _STATISTICS,
-    ("statistics", SERIOUS_LIST): _STATISTICS,
-    ("court_enforcement", SERIOUS_LIST): _department("天津市高级人民法院", "022-0000-0008"),
-    ("ecology_environment", PENALTY): _department("天津市生态环境局", "022-0000-0009"),
-    ("natural_resources", PENALTY): _department("天津市规划和自然资源局", "022-0000-0010"),
-    ("science_technology", PENALTY): _department("天津市科学技术局", "022-0000-0011"),
-    ("public_security", PENALTY): _department("天津市公安局", "022-0000-0012"),
-    ("housing_construction", PENALTY): _department("天津市住房和城乡建设委员会", "022-0000-0013"),
-    ("transport", PENALTY): _department("天津市交通运输委员会", "022-0000-0014"),
-    ("water_resources", PENALTY): _department("天津市水务局", "022-0000-0015"),
-    ("health", PENALTY): _department("天津市卫生健康委员会", "022-0000-0016"),
-    ("fire_rescue", PENALTY): _department("天津市消防救援总队", "022-0000-0017"),
-}
+# Domain, department, its telephone.
+_UNITS: Final = (
+    ("market_regulation", "天津市市场监督管理委员会", "022-0000-0001"),
+    ("taxation", "国家税务总局天津市税务局", "022-0000-0002"),
+    ("social_security", "天津市人力资源和社会保障局", "022-0000-0003"),
+    ("housing_fund", "天津市住房公积金管理中心", "022-0000-0004"),
+    ("emergency_management", "天津市应急管理局", "022-0000-0005"),
+    ("public_finance", "天津市财政局", "022-0000-0006"),
+    ("statistics", "天津市统计局", "022-0000-0007"),
+    ("court_enforcement", "天津市高级人民法院", "022-0000-0008"),
+    ("ecology_environment", "天津市生态环境局", "022-0000-0009"),
+    ("natural_resources", "天津市规划和自然资源局", "022-0000-0010"),
+    ("science_technology", "天津市科学技术局", "022-0000-0011"),
+    ("public_security", "天津市公安局", "022-0000-0012"),
+    ("housing_construction", "天津市住房和城乡建设委员会", "022-0000-0013"),
+    ("transport", "天津市交通运输委员会", "022-0000-0014"),
+    ("water_resources", "天津市水务局", "022-0000-0015"),
+    ("health", "天津市卫生健康委员会", "022-0000-0016"),
+    ("fire_rescue", "天津市消防救援总队", "022-0000-0017"),
+)
 
 PROFILE: Final = Profile(
     province=Province.TIANJIN,
@@ -225,16 +201,9 @@ PROFILE: Final = Profile(
     issuer_telephone="（演示）022-0000-0000",
     issuer_verified=False,
     forms={form.name: form for form in (_PENALTIES, _SERIOUS_LISTS)},
-    departments=_DEPARTMENTS,
+    departments=by_cell({domain: demonstration(unit, telephone) for domain, unit, telephone in _UNITS}),
     disclosure=fragment_pb2.DisclosureRules(
         basis=fragment_pb2.DISCLOSURE_BASIS_WINDOW, includes_summary_procedure=True, version="2025-12"
     ),
-    # Tax bureaus and survey teams are led from above, but decide for Tianjin and supply its platform.
-    authority_prefixes=(
-        "天津",
-        "滨海新区",
-        "国家税务总局天津",
-        "国家统计局天津",
-        "中国（天津）自由贸易试验区",
-    ),
+    authority_prefixes=(*authorities_of(["天津"]), "滨海新区", "中国（天津）自由贸易试验区"),
 )

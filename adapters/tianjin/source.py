@@ -11,26 +11,30 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
-from itertools import zip_longest
 from typing import Final
 
+from adapters.sdk.assembly import (
+    Found,
+    PairedQuestion,
+    earliest_by_cell,
+    in_time,
+    kinds_in_pairs,
+    paired_questions,
+    settle_by_kind,
+)
 from adapters.sdk.source import RawRow, Search, SourceAnswer, SourceError
 from adapters.tianjin import wire
 from adapters.tianjin.client import Client, read_secret
 from adapters.tianjin.client import SourceSettings as SourceSettings
 from adapters.tianjin.profile import DOMAINS
 from contract.catalogue import PENALTY, SERIOUS_LIST, CellKey
-from huren.common.v1 import common_pb2
 from runtime.clock import Clock, system_clock
 
 _FORMS: Final[Mapping[int, str]] = {PENALTY: "penalties", SERIOUS_LIST: "serious-lists"}
 _DATA_TYPES: Final[Mapping[str, int]] = {"PEN": PENALTY, "LIST": SERIOUS_LIST}
-_CODES: Final = (common_pb2.IDENTIFIER_KIND_USCC, common_pb2.IDENTIFIER_KIND_FORMER_USCC)
-_NAMES: Final = (common_pb2.IDENTIFIER_KIND_NAME, common_pb2.IDENTIFIER_KIND_FORMER_NAME)
-_SEARCHED: Final = frozenset({*_CODES, *_NAMES, common_pb2.IDENTIFIER_KIND_ORGANISATION_CODE})
 
 _WATERMARKS_WITHIN: Final = timedelta(seconds=30)
 _OWN_TIME: Final = 0.9
@@ -56,23 +60,7 @@ class TianjinSource:
         async with asyncio.TaskGroup() as group:
             tasks = {kind: group.create_task(self._rows_or_reason(kind, search)) for kind in kinds}
         found = {kind: task.result() for kind, task in tasks.items()}
-
-        watermarks: dict[CellKey, datetime] = {}
-        silent: dict[CellKey, str] = {}
-        for cell in search.cells:
-            rows = found.get(cell[1], "the platform holds no data of this kind")
-            if isinstance(rows, str):
-                silent[cell] = rows
-            elif cell not in supplied:
-                silent[cell] = "the platform names no state of supply"
-            else:
-                watermarks[cell] = supplied[cell]
-        return SourceAnswer(
-            rows=tuple(row for rows in found.values() if not isinstance(rows, str) for row in rows),
-            watermarks=watermarks,
-            silent=silent,
-            searched=_SEARCHED & {identifier.kind for identifier in search.identifiers},
-        )
+        return settle_by_kind(search, found, supplied=supplied, searched=kinds_in_pairs(search))
 
     async def watermarks(self) -> Mapping[CellKey, datetime]:
         """The watermark of every cell that the platform names."""
@@ -83,21 +71,16 @@ class TianjinSource:
         await self._client.close()
 
     async def _supply(self, until: datetime) -> Mapping[CellKey, datetime]:
-        async with self._before(until):
+        async with self._in_time(until):
             rows = wire.read_supply(await self._client.get("api/v1/supply", until=until))
-        supplied: dict[CellKey, datetime] = {}
-        for code, data_type, instant in rows:
-            domain, kind = DOMAINS.values.get(code), _DATA_TYPES.get(data_type)
-            if isinstance(domain, str) and kind is not None:
-                supplied[domain, kind] = min(instant, supplied.get((domain, kind), instant))
-        return supplied
+        return earliest_by_cell(rows, DOMAINS.values, _DATA_TYPES)
 
-    async def _rows_or_reason(self, kind: int, search: Search) -> tuple[RawRow, ...] | str:
+    async def _rows_or_reason(self, kind: int, search: Search) -> Found:
         """The rows of one kind, or why there are none to rely on."""
         try:
-            async with self._before(search.until):
+            async with self._in_time(search.until):
                 found: dict[str, RawRow] = {}
-                for question in _questions(search):
+                for question in map(_body, paired_questions(search)):
                     found |= await self._all_pages(kind, question, search.until)
                 return tuple(found.values())
         except SourceError as error:
@@ -136,13 +119,8 @@ class TianjinSource:
         answer = await self._client.post(f"api/v1/{_FORMS[kind]}/query", body, until=until)
         return wire.read_page(answer, form=_FORMS[kind], page=page, size=size)
 
-    @asynccontextmanager
-    async def _before(self, until: datetime) -> AsyncGenerator[None]:
-        try:
-            async with asyncio.timeout((until - self._now()).total_seconds() * _OWN_TIME):
-                yield
-        except TimeoutError as error:
-            raise SourceError("no answer before the query's deadline") from error
+    def _in_time(self, until: datetime) -> AbstractAsyncContextManager[None]:
+        return in_time(until, self._now, share=_OWN_TIME)
 
 
 async def open_source(
@@ -160,11 +138,6 @@ async def open_source(
     return TianjinSource(settings, client, now=now)
 
 
-def _questions(search: Search) -> Iterable[Mapping[str, object]]:
-    """What to ask, so that each identifier is asked for once; an empty code is not asked for."""
-    codes = search.values(*_CODES)
-    organisations = search.values(common_pb2.IDENTIFIER_KIND_ORGANISATION_CODE)
-    names = list(search.values(*_NAMES))
-    for code, organisation in zip_longest(codes or ("",), organisations, fillvalue=""):
-        yield {"creditCode": code, "orgCode": organisation, "names": names}
-        names = []
+def _body(question: PairedQuestion) -> Mapping[str, object]:
+    """A question as the interface takes it; an empty code is not asked for."""
+    return {"creditCode": question.code, "orgCode": question.organisation_code, "names": question.names}

@@ -1,24 +1,28 @@
 """Stand-ins of the four provincial platforms, each loaded from the world's facts in its own form.
 
 They are written from the README of each adapter and share no code with it: what both got wrong in the same way would be seen by
-nobody. This module holds what the platforms that are a file or a folder have in common.
+nobody. This module holds what they have in common as programs: those that are a file or a folder, and those that listen.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import islice
 from pathlib import Path
 from typing import Final, TypeVar
 
+from aiohttp import web
+
 from contract.days import parse_day
 from contract.money import Fen, MoneyUnit
 from huren.fragment.v1 import record_pb2
 from runtime.clock import system_clock
+from runtime.errors import ListenError
 from runtime.process import StopSignal, announce, run_process
 from sandbox.world import Enterprise, World, generate
 
@@ -68,6 +72,9 @@ def batches(items: Iterable[_Item], size: int) -> Iterator[list[_Item]]:
         yield batch
 
 
+# --- A file or a folder -------------------------------------------------------------------------------------------------
+
+
 def run_supplier(argv: Sequence[str] | None, load: Load, advance: Advance) -> int:
     """Runs a platform that is a file or a folder: loads it, says so, and goes on supplying nothing new every hour.
 
@@ -76,9 +83,7 @@ def run_supplier(argv: Sequence[str] | None, load: Load, advance: Advance) -> in
     """
     parser = argparse.ArgumentParser(description="Loads a stand-in platform and keeps its supply fresh.")
     parser.add_argument("--dir", type=Path, required=True, help="folder of the platform; created if missing")
-    parser.add_argument("--seed", type=int, required=True, help="which world")
-    parser.add_argument("--size", type=int, required=True, help="how many enterprises it has")
-    parser.add_argument("--day", type=parse_day, required=True, help="the day on which it stands, YYYY-MM-DD")
+    _add_world_options(parser)
     parser.add_argument("--announce", type=Path, help="file to write once the platform is loaded")
     arguments = parser.parse_args(argv)
 
@@ -86,7 +91,7 @@ def run_supplier(argv: Sequence[str] | None, load: Load, advance: Advance) -> in
     folder.mkdir(parents=True, exist_ok=True)
 
     async def supply(stop: StopSignal) -> None:
-        world = generate(seed=arguments.seed, size=arguments.size, day=arguments.day)
+        world = world_of(arguments)
         facts = await load(world, folder)
         if arguments.announce is not None:
             announce(arguments.announce, facts)
@@ -103,3 +108,74 @@ async def keep_supplying(stop: StopSignal, folder: Path, advance: Advance, *, ev
                 await stop.wait()
         except TimeoutError:
             await advance(folder, system_clock())
+
+
+# --- A server -------------------------------------------------------------------------------------------------------------
+
+
+def server_options(description: str | None) -> argparse.ArgumentParser:
+    """The options of a platform that listens. More may be added.
+
+    Args:
+        description: Docstring of the program, whose first line says what it is.
+    """
+    parser = argparse.ArgumentParser(description=(description or "").partition("\n")[0])
+    parser.add_argument("--host", default="127.0.0.1", help="where to listen (%(default)s)")
+    parser.add_argument("--port", type=int, default=0, help="0: one of the system's choice")
+    _add_world_options(parser)
+    parser.add_argument("--announce", type=Path, required=True, help="file to write once the platform listens")
+    return parser
+
+
+def up_to_this_hour(world: World) -> datetime:
+    """The watermark of a platform that is supplied with nothing new every hour."""
+    return max(world.as_of, system_clock().replace(minute=0, second=0, microsecond=0))
+
+
+async def serve(
+    app: web.Application, options: argparse.Namespace, facts: Mapping[str, str], *, stop: StopSignal
+) -> None:
+    """Listens as `server_options` say, announces `url` and these facts, and goes on until the process is to end.
+
+    Raises:
+        ListenError: It cannot listen there.
+    """
+    async with listening(app, options.host, options.port) as url:
+        announce(options.announce, {"url": url, **facts})
+        await stop.wait()
+
+
+@asynccontextmanager
+async def listening(
+    app: web.Application, host: str = "127.0.0.1", port: int = 0, *, shutdown_s: float = 1.0
+) -> AsyncGenerator[str]:
+    """Listens while the context is open, and gives the URL.
+
+    Raises:
+        ListenError: It cannot listen there.
+    """
+    runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=shutdown_s)
+    await runner.setup()
+    try:
+        try:
+            await web.TCPSite(runner, host, port).start()
+        except OSError as error:
+            raise ListenError(f"{host}:{port}") from error
+        bound = runner.addresses[0]
+        yield f"http://{bound[0]}:{bound[1]}"
+    finally:
+        await runner.cleanup()
+
+
+# --- The world ------------------------------------------------------------------------------------------------------------
+
+
+def world_of(options: argparse.Namespace) -> World:
+    """The world that the options name."""
+    return generate(seed=options.seed, size=options.size, day=options.day)
+
+
+def _add_world_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--seed", type=int, required=True, help="which world")
+    parser.add_argument("--size", type=int, required=True, help="how many enterprises it has")
+    parser.add_argument("--day", type=parse_day, required=True, help="the day on which it stands, YYYY-MM-DD")

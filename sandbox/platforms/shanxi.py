@@ -9,13 +9,11 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import sys
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
-from pathlib import Path
 from typing import Final
 
 from aiohttp import web
@@ -26,11 +24,9 @@ from contract.money import Fen, format_yuan
 from contract.province import Province
 from contract.uscc import organisation_code
 from huren.fragment.v1 import record_pb2
-from runtime.clock import system_clock
-from runtime.errors import ListenError
-from runtime.process import StopSignal, announce, run_process
-from sandbox.platforms import name_on
-from sandbox.world import ListFact, PenaltyFact, World, generate
+from runtime.process import StopSignal, run_process
+from sandbox.platforms import CATEGORY_WORDS, name_on, serve, server_options, up_to_this_hour, world_of
+from sandbox.world import ListFact, PenaltyFact, World
 
 APP_KEY: Final = "huren-14"
 CHUNK: Final = 20
@@ -41,7 +37,7 @@ _REPEATS_EVERY: Final = 3
 _SERVICE: Final = "http://service.credit.shanxi.demo/"
 _SOAP: Final = "http://schemas.xmlsoap.org/soap/envelope/"
 
-# Code and name, and the domain, list or category that it stands for.
+# Code and name, and the domain or list that it stands for; code, and the category.
 _DEPARTMENTS: Final = {
     "market_regulation": ("SX-SCJG", "市场监管"),
     "taxation": ("SX-SWJ", "税务"),
@@ -71,25 +67,25 @@ _LISTS: Final = {
     "statistics_dishonesty": ("M6", "统计严重失信企业名单"),
     "judgment_defaulter": ("M7", "失信被执行人名单"),
 }
-_CATEGORIES: Final = {
-    record_pb2.PENALTY_CATEGORY_WARNING: ("A1", "警告"),
-    record_pb2.PENALTY_CATEGORY_PUBLIC_CRITICISM: ("A2", "通报批评"),
-    record_pb2.PENALTY_CATEGORY_FINE: ("B1", "罚款"),
-    record_pb2.PENALTY_CATEGORY_CONFISCATE_GAINS: ("B2", "没收违法所得"),
-    record_pb2.PENALTY_CATEGORY_CONFISCATE_PROPERTY: ("B3", "没收非法财物"),
-    record_pb2.PENALTY_CATEGORY_SUSPEND_LICENCE: ("C1", "暂扣许可证件"),
-    record_pb2.PENALTY_CATEGORY_DOWNGRADE_QUALIFICATION: ("C2", "降低资质等级"),
-    record_pb2.PENALTY_CATEGORY_REVOKE_LICENCE: ("C3", "吊销许可证件"),
-    record_pb2.PENALTY_CATEGORY_RESTRICT_OPERATIONS: ("D1", "限制开展生产经营活动"),
-    record_pb2.PENALTY_CATEGORY_SUSPEND_BUSINESS: ("D2", "责令停产停业"),
-    record_pb2.PENALTY_CATEGORY_ORDER_CLOSURE: ("D3", "责令关闭"),
-    record_pb2.PENALTY_CATEGORY_RESTRICT_PRACTICE: ("D4", "限制从业"),
-    record_pb2.PENALTY_CATEGORY_DETENTION: ("E1", "行政拘留"),
-    record_pb2.PENALTY_CATEGORY_OTHER: ("Z9", "其他"),
+_CATEGORY_CODES: Final = {
+    record_pb2.PENALTY_CATEGORY_WARNING: "A1",
+    record_pb2.PENALTY_CATEGORY_PUBLIC_CRITICISM: "A2",
+    record_pb2.PENALTY_CATEGORY_FINE: "B1",
+    record_pb2.PENALTY_CATEGORY_CONFISCATE_GAINS: "B2",
+    record_pb2.PENALTY_CATEGORY_CONFISCATE_PROPERTY: "B3",
+    record_pb2.PENALTY_CATEGORY_SUSPEND_LICENCE: "C1",
+    record_pb2.PENALTY_CATEGORY_DOWNGRADE_QUALIFICATION: "C2",
+    record_pb2.PENALTY_CATEGORY_REVOKE_LICENCE: "C3",
+    record_pb2.PENALTY_CATEGORY_RESTRICT_OPERATIONS: "D1",
+    record_pb2.PENALTY_CATEGORY_SUSPEND_BUSINESS: "D2",
+    record_pb2.PENALTY_CATEGORY_ORDER_CLOSURE: "D3",
+    record_pb2.PENALTY_CATEGORY_RESTRICT_PRACTICE: "D4",
+    record_pb2.PENALTY_CATEGORY_DETENTION: "E1",
+    record_pb2.PENALTY_CATEGORY_OTHER: "Z9",
 }
 _TABLES: Final = {
     "dept": tuple(_DEPARTMENTS.values()),
-    "category": tuple(_CATEGORIES.values()),
+    "category": tuple((code, CATEGORY_WORDS[category]) for category, code in _CATEGORY_CODES.items()),
     "list": tuple(_LISTS.values()),
 }
 _WITHOUT_PENALTIES: Final = "SX-FY"
@@ -241,7 +237,7 @@ def _penalty_row(fact: PenaltyFact) -> _Row:
         "WfType": fact.violation_type,
         "WfFact": fact.facts,
         "Basis": fact.legal_basis,
-        "Category": "|".join(_CATEGORIES[category][0] for category in fact.categories),
+        "Category": "|".join(_CATEGORY_CODES[category] for category in fact.categories),
         "Content": fact.content,
         "FineAmount": _amount(fact.fine),
         "ConfiscateAmount": _amount(fact.confiscation),
@@ -482,38 +478,14 @@ def rename(code: str, name: str) -> Fault:
 
 def main() -> int:
     """Serves a generated world until SIGTERM."""
-    options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    options.add_argument("--host", default="127.0.0.1")
-    options.add_argument("--port", type=int, default=0)
-    options.add_argument("--seed", type=int, required=True)
-    options.add_argument("--size", type=int, required=True)
-    options.add_argument("--day", type=date.fromisoformat, required=True)
-    options.add_argument("--announce", type=Path, required=True)
-    given = options.parse_args()
+    options = server_options(__doc__).parse_args()
 
-    async def serve(stop: StopSignal) -> None:
-        world = generate(seed=given.seed, size=given.size, day=given.day)
-        app = make_app(
-            world, watermark=lambda: max(world.as_of, system_clock().replace(minute=0, second=0, microsecond=0))
-        )
-        await _serve(app, given.host, given.port, given.announce, stop=stop)
+    async def run(stop: StopSignal) -> None:
+        world = world_of(options)
+        app = make_app(world, watermark=lambda: up_to_this_hour(world))
+        await serve(app, options, {"app_key": APP_KEY}, stop=stop)
 
-    return run_process(serve)
-
-
-async def _serve(app: web.Application, host: str, port: int, announced: Path, *, stop: StopSignal) -> None:
-    runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=1)
-    await runner.setup()
-    try:
-        try:
-            await web.TCPSite(runner, host, port).start()
-        except OSError as error:
-            raise ListenError(f"{host}:{port}") from error
-        bound = runner.addresses[0]
-        announce(announced, {"url": f"http://{bound[0]}:{bound[1]}", "app_key": APP_KEY})
-        await stop.wait()
-    finally:
-        await runner.cleanup()
+    return run_process(run)
 
 
 if __name__ == "__main__":

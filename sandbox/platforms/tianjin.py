@@ -28,10 +28,9 @@ from contract.province import Province
 from contract.uscc import organisation_code
 from huren.fragment.v1 import record_pb2
 from runtime.clock import Clock, system_clock
-from runtime.errors import ListenError
-from runtime.process import StopSignal, announce, run_process
-from sandbox.platforms import name_on
-from sandbox.world import ListFact, PenaltyFact, World, generate
+from runtime.process import StopSignal, run_process
+from sandbox.platforms import name_on, serve, server_options, up_to_this_hour, world_of
+from sandbox.world import ListFact, PenaltyFact, World
 
 CLIENT_ID: Final = "huren-12"
 TOKEN_LIFE: Final = timedelta(minutes=10)
@@ -409,13 +408,7 @@ async def _answer(request: web.Request, handler: _Handler) -> bytes:
 
 def main() -> int:
     """Serves a generated world until SIGTERM."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=0)
-    parser.add_argument("--seed", type=int, required=True)
-    parser.add_argument("--size", type=int, required=True)
-    parser.add_argument("--day", type=date.fromisoformat, required=True)
-    parser.add_argument("--announce", type=Path, required=True)
+    parser = server_options(__doc__)
     parser.add_argument(
         "--secret", type=Path, help="file of the client secret; made if missing (default: beside --announce)"
     )
@@ -425,34 +418,15 @@ def main() -> int:
 
 
 async def _serve(arguments: argparse.Namespace, stop: StopSignal) -> None:
-    world = generate(seed=arguments.seed, size=arguments.size, day=arguments.day)
+    world = world_of(arguments)
     app = make_app(
         world,
         secret=_secret_in(arguments.secret),
         faults=Faults(busy_every=BUSY_EVERY),
-        watermark=lambda: max(world.as_of, system_clock().replace(minute=0, second=0, microsecond=0)),
+        watermark=lambda: up_to_this_hour(world),
     )
-    runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=1)
-    await runner.setup()
-    try:
-        await _listen(runner, arguments.host, arguments.port)
-        host, port = runner.addresses[0][:2]
-        facts = {
-            "url": f"http://{host}:{port}",
-            "client_id": CLIENT_ID,
-            "client_secret_file": str(arguments.secret),
-        }
-        announce(arguments.announce, facts)
-        await stop.wait()
-    finally:
-        await runner.cleanup()
-
-
-async def _listen(runner: web.AppRunner, host: str, port: int) -> None:
-    try:
-        await web.TCPSite(runner, host, port).start()
-    except OSError as error:
-        raise ListenError(f"{host}:{port}") from error
+    facts = {"client_id": CLIENT_ID, "client_secret_file": str(arguments.secret)}
+    await serve(app, arguments, facts, stop=stop)
 
 
 def _secret_in(path: Path) -> str:

@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import re
-import shutil
-import socket
-import subprocess
-import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import grpc
@@ -30,6 +23,9 @@ from runtime.identity import MemberPeer, member_host_name
 from runtime.settings import ListenSettings, TLSSettings
 from runtime.telemetry import Metrics
 from sandbox.pki import PKI, Authority, issue_enterprise_certificate, make_pki
+from tests.support.postgresql import database_url as database_url
+from tests.support.postgresql import postgresql_server as postgresql_server
+from tests.support.postgresql import postgresql_url as postgresql_url
 
 ADAPTER = MemberPeer(Province(14), envelope_pb2.MEMBER_ROLE_ADAPTER)
 GATEWAY = MemberPeer(Province(11), envelope_pb2.MEMBER_ROLE_GATEWAY)
@@ -179,101 +175,7 @@ def federation(pki: PKI) -> Federation:
 # --- Databases ---
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'store.db'}"
-    return str(request.getfixturevalue("postgresql_url"))
-
-
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
     async with open_database(database_url, patience=timedelta(seconds=30)) as opened:
         yield opened
-
-
-@pytest.fixture
-def postgresql_url(_postgresql_server: _PostgreSQL, request: pytest.FixtureRequest) -> str:
-    """A new database in the throw-away server."""
-    name = "t_" + re.sub(r"[^a-z0-9]", "_", request.node.name.lower())[:50]
-    _postgresql_server.sql(f"DROP DATABASE IF EXISTS {name}")
-    _postgresql_server.sql(f"CREATE DATABASE {name}")
-    return f"postgresql://huren@127.0.0.1:{_postgresql_server.port}/{name}"
-
-
-@pytest.fixture(scope="session")
-def _postgresql_server() -> Iterator[_PostgreSQL]:
-    versions = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda path: int(path.parts[-3]))
-    if not versions:
-        pytest.skip("PostgreSQL is not installed: make system-packages")
-    # Not below pytest's own folder, which an unprivileged user cannot enter.
-    folder = Path(tempfile.mkdtemp(prefix="huren-pg-"))
-    server = _PostgreSQL(binaries=versions[-1].parent, folder=folder, port=_free_port(), owner=_unprivileged())
-    try:
-        server.start()
-        try:
-            yield server
-        finally:
-            server.stop()
-    finally:
-        shutil.rmtree(folder)
-
-
-@dataclass
-class _PostgreSQL:
-    """A server for this run of the tests only, on the loopback interface, without passwords and without syncing to disk."""
-
-    binaries: Path
-    folder: Path
-    port: int
-    owner: tuple[int, int] | None
-
-    def start(self) -> None:
-        if self.owner:
-            os.chown(self.folder, *self.owner)
-        data = str(self.folder / "data")
-        self._run("initdb", "-D", data, "-U", "huren", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync")
-        options = f"-c listen_addresses=127.0.0.1 -p {self.port} -k {self.folder} -c fsync=off"
-        self._run("pg_ctl", "-D", data, "-l", str(self.folder / "log"), "-o", options, "-w", "start")
-
-    def stop(self) -> None:
-        self._run("pg_ctl", "-D", str(self.folder / "data"), "-m", "immediate", "-w", "stop")
-
-    def sql(self, statement: str) -> None:
-        self._run(
-            "psql", "-h", str(self.folder), "-p", str(self.port), "-U", "huren", "-d", "postgres", "-qc", statement
-        )
-
-    def _run(self, program: str, *arguments: str) -> None:
-        command = [str(self.binaries / program), *arguments]
-        if self.owner:
-            uid, gid = self.owner
-            command = ["setpriv", f"--reuid={uid}", f"--regid={gid}", "--clear-groups", *command]
-        # No pipes: the server would keep them open and nobody would see the end of pg_ctl.
-        with (self.folder.parent / f"{self.folder.name}.out").open("w+b") as output:
-            try:
-                result = subprocess.run(
-                    command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd="/", timeout=60, check=False
-                )
-                output.seek(0)
-                assert result.returncode == 0, f"{program}: {output.read().decode(errors='replace')}"
-            finally:
-                Path(output.name).unlink()
-
-
-def _unprivileged() -> tuple[int, int] | None:
-    """PostgreSQL refuses to run as root: whoever it was installed for, or else an id that nobody has."""
-    if os.geteuid() != 0:
-        return None
-    with suppress(KeyError, ImportError):
-        import pwd  # noqa: PLC0415 - POSIX only
-
-        entry = pwd.getpwnam("postgres")
-        return entry.pw_uid, entry.pw_gid
-    return 65432, 65432
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

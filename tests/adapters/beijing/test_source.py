@@ -1,16 +1,18 @@
-"""北京's source, asked over its stand-in."""
+"""北京's source, asked over its stand-in, in a SQLite file and in PostgreSQL."""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import AsyncGenerator
-from contextlib import closing
+from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from sqlalchemy import make_url, text
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from adapters.beijing.profile import PROFILE
 from adapters.beijing.source import BeijingSource, SourceSettings, open_source
@@ -20,19 +22,23 @@ from contract.catalogue import PENALTY, SERIOUS_LIST
 from contract.province import Province
 from huren.common.v1 import common_pb2
 from sandbox.platforms.beijing import advance_beijing, load_beijing
-from sandbox.world import Enterprise, ListFact, PenaltyFact, World, generate
-from tests.adapters.beijing.worlds import (
+from sandbox.world import World, generate
+from tests.support.dirt import EVERY_DIRT, Dirt, assert_said
+from tests.support.worlds import (
     AS_OF,
     BLAMELESS,
     CATALOGUE,
     CELLS,
     FINED,
+    LIST_CELLS,
     LISTED,
     NOW,
+    PENALTY_CELLS,
     TODAY,
     WINDOW,
     connections_ended,
     expected,
+    facts_by_key,
     mapped,
     penalty,
     search_by,
@@ -41,10 +47,37 @@ from tests.adapters.beijing.worlds import (
 )
 
 BEIJING = Province.BEIJING
-PENALTY_CELLS = {cell for cell in CELLS if cell[1] == PENALTY}
-LIST_CELLS = {cell for cell in CELLS if cell[1] == SERIOUS_LIST}
 NAME = common_pb2.IDENTIFIER_KIND_NAME
 USCC = common_pb2.IDENTIFIER_KIND_USCC
+
+
+class Exchange:
+    """The exchange database as its owner sees it.
+
+    Attributes:
+        url: For whoever may write.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    async def load(self, world: World) -> None:
+        await load_beijing(world, self.url)
+
+    async def change(self, statement: str, **values: str) -> None:
+        engine = create_async_engine(self.url)
+        try:
+            async with engine.begin() as connection:
+                await connection.execute(text(statement), values)
+        finally:
+            await engine.dispose()
+
+    async def set_in_second_row(self, column: str, value: str) -> None:
+        await self.change(f"""UPDATE "T_XZCF" SET "{column}" = :value WHERE "ID" = 'P2'""", value=value)  # noqa: S608 - our own words
+
+
+def in_file(file: Path) -> Exchange:
+    return Exchange(f"sqlite+aiosqlite:///{file}?timeout=0")
 
 
 @pytest.fixture
@@ -52,26 +85,34 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "gxpt 1.sqlite"
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def exchange(request: pytest.FixtureRequest, file: Path) -> Exchange:
+    if request.param == "sqlite":
+        return in_file(file)
+    url = make_url(request.getfixturevalue("postgresql_url"))
+    return Exchange(url.set(drivername="postgresql+asyncpg").render_as_string())
+
+
+@asynccontextmanager
+async def reading_from(exchange: Exchange) -> AsyncGenerator[BeijingSource]:
+    opened = await open_source(SourceSettings(database_url=exchange.url), now=lambda: NOW)
+    try:
+        yield opened
+    finally:
+        await opened.close()
+        await connections_ended()
+
+
 @pytest_asyncio.fixture
-async def source(file: Path) -> AsyncGenerator[BeijingSource]:
-    settings = SourceSettings(database_url=f"sqlite+aiosqlite:///{file}?timeout=0")
-    opened = await open_source(settings, now=lambda: NOW)
-    yield opened
-    await opened.close()
-    await connections_ended()
+async def source(exchange: Exchange) -> AsyncGenerator[BeijingSource]:
+    async with reading_from(exchange) as opened:
+        yield opened
 
 
-async def load(file: Path, world: World) -> None:
-    await load_beijing(world, f"sqlite+aiosqlite:///{file}")
-
-
-def change(file: Path, statement: str, *values: str) -> None:
-    with closing(sqlite3.connect(file)) as database, database:
-        database.execute(statement, values)
-
-
-def set_in_second_row(file: Path, column: str, value: str) -> None:
-    change(file, f"UPDATE T_XZCF SET {column} = ? WHERE ID = 'P2'", value)  # noqa: S608 - the test's own words
+@pytest_asyncio.fixture
+async def source_of_file(file: Path) -> AsyncGenerator[BeijingSource]:
+    async with reading_from(in_file(file)) as opened:
+        yield opened
 
 
 def write(file: Path, content: bytes) -> None:
@@ -91,41 +132,40 @@ def cut_off(file: Path) -> None:
     file.write_bytes(whole[: len(whole) // 3])
 
 
-def facts_by_key(world: World, subject: Enterprise) -> dict[str, PenaltyFact | ListFact]:
-    facts: list[PenaltyFact | ListFact] = [*world.penalties, *world.list_entries]
-    return {fact.key: fact for fact in facts if fact.subject == subject and fact.province is BEIJING}
-
-
 # --- What is found ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("serial", range(4))
-async def test_every_fact_of_a_subject_comes_back_as_its_record(source: BeijingSource, file: Path, serial: int) -> None:
+async def test_every_fact_of_a_subject_comes_back_as_its_record(
+    source: BeijingSource, exchange: Exchange, serial: int
+) -> None:
     world = world_of(BEIJING)
-    await load(file, world)
+    await exchange.load(world)
     subject = world.enterprises[serial]
 
     answer = await source.search(search_for(subject))
 
     assert {row.key: mapped(row, PROFILE) for row in answer.rows} == {
-        key: expected(fact) for key, fact in facts_by_key(world, subject).items()
+        key: expected(fact) for key, fact in facts_by_key(world, subject, BEIJING).items()
     }
 
 
-async def test_a_generated_world_is_told_apart_subject_by_subject(source: BeijingSource, file: Path) -> None:
+async def test_a_generated_world_is_told_apart_subject_by_subject(source: BeijingSource, exchange: Exchange) -> None:
     world = generate(seed=7, size=120, day=TODAY)
-    await load(file, world)
+    await exchange.load(world)
 
     for subject in world.enterprises:
         answer = await source.search(search_for(subject))
         truth = world.facts_of(subject.uscc, BEIJING, WINDOW)
         true_keys = {fact.key for facts in truth for fact in facts}
         assert true_keys <= {row.key for row in answer.rows}
-        assert {row.key for row in answer.rows} <= facts_by_key(world, subject).keys()
+        assert {row.key for row in answer.rows} <= facts_by_key(world, subject, BEIJING).keys()
 
 
-async def test_a_subject_without_records_has_no_rows_and_every_watermark(source: BeijingSource, file: Path) -> None:
-    await load(file, world_of(BEIJING))
+async def test_a_subject_without_records_has_no_rows_and_every_watermark(
+    source: BeijingSource, exchange: Exchange
+) -> None:
+    await exchange.load(world_of(BEIJING))
 
     answer = await source.search(search_for(BLAMELESS))
 
@@ -135,8 +175,8 @@ async def test_a_subject_without_records_has_no_rows_and_every_watermark(source:
     assert await source.watermarks() == dict.fromkeys(CELLS, AS_OF)
 
 
-async def test_only_the_cells_asked_for_are_answered(source: BeijingSource, file: Path) -> None:
-    await load(file, world_of(BEIJING))
+async def test_only_the_cells_asked_for_are_answered(source: BeijingSource, exchange: Exchange) -> None:
+    await exchange.load(world_of(BEIJING))
     cell = ("taxation", PENALTY)
 
     answer = await source.search(search_for(BLAMELESS, cells=frozenset({cell})))
@@ -144,8 +184,8 @@ async def test_only_the_cells_asked_for_are_answered(source: BeijingSource, file
     assert answer.watermarks == {cell: AS_OF}
 
 
-async def test_all_amounts_are_text_in_wan_yuan_with_six_decimals(source: BeijingSource, file: Path) -> None:
-    await load(file, world_of(BEIJING))
+async def test_all_amounts_are_text_in_wan_yuan_with_six_decimals(source: BeijingSource, exchange: Exchange) -> None:
+    await exchange.load(world_of(BEIJING))
 
     rows = {row.key: row.values for row in (await source.search(search_for(FINED))).rows}
 
@@ -186,10 +226,10 @@ async def test_all_amounts_are_text_in_wan_yuan_with_six_decimals(source: Beijin
     ],
 )
 async def test_a_row_is_found_by(
-    source: BeijingSource, file: Path, *, column: str, stands: str, asked: tuple[int, str]
+    source: BeijingSource, exchange: Exchange, *, column: str, stands: str, asked: tuple[int, str]
 ) -> None:
-    await load(file, world_of(BEIJING, [penalty(BEIJING, "P1"), penalty(BEIJING, "P2")]))
-    set_in_second_row(file, column, stands)
+    await exchange.load(world_of(BEIJING, [penalty(BEIJING, "P1"), penalty(BEIJING, "P2")]))
+    await exchange.set_in_second_row(column, stands)
 
     answer = await source.search(search_by(asked))
 
@@ -197,9 +237,9 @@ async def test_a_row_is_found_by(
     assert asked[0] in answer.searched
 
 
-async def test_a_masked_code_is_found_by_the_name_beside_it(source: BeijingSource, file: Path) -> None:
-    await load(file, world_of(BEIJING, [penalty(BEIJING, "P1")]))
-    change(file, "UPDATE T_XZCF SET CF_XDR_SHXYM = '91110105MA********', CF_XDR_ZZJG = ''")
+async def test_a_masked_code_is_found_by_the_name_beside_it(source: BeijingSource, exchange: Exchange) -> None:
+    await exchange.load(world_of(BEIJING, [penalty(BEIJING, "P1")]))
+    await exchange.change("""UPDATE "T_XZCF" SET "CF_XDR_SHXYM" = '91110105MA********', "CF_XDR_ZZJG" = '' """)
 
     assert [row.key for row in (await source.search(search_for(FINED))).rows] == ["P1"]
 
@@ -218,28 +258,42 @@ async def test_a_masked_code_is_found_by_the_name_beside_it(source: BeijingSourc
         ":param_1",
     ],
 )
-async def test_nothing_is_found_by_the_name(source: BeijingSource, file: Path, name: str) -> None:
-    await load(file, world_of(BEIJING))
+async def test_nothing_is_found_by_the_name(source: BeijingSource, exchange: Exchange, name: str) -> None:
+    await exchange.load(world_of(BEIJING))
 
     assert (await source.search(search_by((USCC, BLAMELESS.uscc), (NAME, name)))).rows == ()
     assert (await source.search(search_for(FINED))).rows != ()
 
 
-async def test_personal_columns_are_not_read(source: BeijingSource, file: Path) -> None:
-    await load(file, world_of(BEIJING, [penalty(BEIJING, "P1")]))
-    change(file, "UPDATE T_XZCF SET CF_FRDB = '某人', CF_FR_ZJHM = '110105199001011234', BZ = '某人'")
+async def test_personal_columns_are_not_read(source: BeijingSource, exchange: Exchange) -> None:
+    await exchange.load(world_of(BEIJING, [penalty(BEIJING, "P1")]))
+    await exchange.change(
+        """UPDATE "T_XZCF" SET "CF_FRDB" = '某人', "CF_FR_ZJHM" = '110105199001011234', "BZ" = '某人' """
+    )
 
     (row,) = (await source.search(search_for(FINED))).rows
 
     assert not any("某人" in str(value) or "1990" in str(value) for value in row.values.values())
 
 
+@pytest.mark.parametrize("dirt", EVERY_DIRT)
+async def test_a_dirty_row_makes_its_cells_unavailable_and_never_clear(
+    source: BeijingSource, exchange: Exchange, dirt: Dirt
+) -> None:
+    await exchange.load(world_of(BEIJING, [penalty(BEIJING, "P2")]))
+    for column, value in dirt.values(PROFILE).items():
+        await exchange.set_in_second_row(column, value)
+    search = search_for(FINED)
+
+    assert_said(await source.search(search), search, FINED, PROFILE, dirt)
+
+
 # --- What the platform does not say ---------------------------------------------------------------------------------------
 
 
-async def test_a_domain_without_a_row_in_t_gj_is_silent(source: BeijingSource, file: Path) -> None:
-    await load(file, world_of(BEIJING))
-    change(file, "DELETE FROM T_GJ WHERE LYBM = 'SW' AND SJLX = 'CF'")
+async def test_a_domain_without_a_row_in_t_gj_is_silent(source: BeijingSource, exchange: Exchange) -> None:
+    await exchange.load(world_of(BEIJING))
+    await exchange.change("""DELETE FROM "T_GJ" WHERE "LYBM" = 'SW' AND "SJLX" = 'CF' """)
 
     answer = await source.search(search_for(BLAMELESS))
 
@@ -250,17 +304,19 @@ async def test_a_domain_without_a_row_in_t_gj_is_silent(source: BeijingSource, f
 
 @pytest.mark.parametrize("instant", ["", "2026-11-21", "yesterday", "2026-02-30 20:00:00"])
 async def test_a_domain_whose_state_of_supply_is_unreadable_is_silent(
-    source: BeijingSource, file: Path, instant: str
+    source: BeijingSource, exchange: Exchange, instant: str
 ) -> None:
-    await load(file, world_of(BEIJING))
-    change(file, "UPDATE T_GJ SET GJJZ = ? WHERE LYBM = 'FYZX'", instant)
+    await exchange.load(world_of(BEIJING))
+    await exchange.change("""UPDATE "T_GJ" SET "GJJZ" = :instant WHERE "LYBM" = 'FYZX' """, instant=instant)
 
     assert set((await source.search(search_for(BLAMELESS))).silent) == {("court_enforcement", SERIOUS_LIST)}
 
 
-async def test_supply_of_what_the_catalogue_lacks_says_nothing(source: BeijingSource, file: Path) -> None:
-    await load(file, world_of(BEIJING))
-    change(file, "INSERT INTO T_GJ VALUES ('QT', 'CF', '2026-11-21 20:00:00'), ('GJJ', 'MD', 'x'), ('SW', 'XX', 'x')")
+async def test_supply_of_what_the_catalogue_lacks_says_nothing(source: BeijingSource, exchange: Exchange) -> None:
+    await exchange.load(world_of(BEIJING))
+    await exchange.change(
+        """INSERT INTO "T_GJ" VALUES ('QT', 'CF', '2026-11-21 20:00:00'), ('GJJ', 'MD', 'x'), ('SW', 'XX', 'x')"""
+    )
 
     assert set(await source.watermarks()) == CELLS
 
@@ -270,10 +326,10 @@ async def test_supply_of_what_the_catalogue_lacks_says_nothing(source: BeijingSo
     [pytest.param("T_XZCF", PENALTY_CELLS, id="T_XZCF"), pytest.param("T_YZSX", LIST_CELLS, id="T_YZSX")],
 )
 async def test_a_missing_table_makes_its_cells_silent_and_no_others(
-    source: BeijingSource, file: Path, table: str, silent: set[tuple[str, int]]
+    source: BeijingSource, exchange: Exchange, table: str, silent: set[tuple[str, int]]
 ) -> None:
-    await load(file, world_of(BEIJING))
-    change(file, f"DROP TABLE {table}")
+    await exchange.load(world_of(BEIJING))
+    await exchange.change(f'DROP TABLE "{table}"')
 
     answer = await source.search(search_for(LISTED))
 
@@ -281,9 +337,9 @@ async def test_a_missing_table_makes_its_cells_silent_and_no_others(
     assert set(answer.watermarks) == CELLS - silent
 
 
-async def test_a_missing_column_makes_its_cells_silent(source: BeijingSource, file: Path) -> None:
-    await load(file, world_of(BEIJING))
-    change(file, "ALTER TABLE T_XZCF DROP COLUMN CF_CXBS")
+async def test_a_missing_column_makes_its_cells_silent(source: BeijingSource, exchange: Exchange) -> None:
+    await exchange.load(world_of(BEIJING))
+    await exchange.change('ALTER TABLE "T_XZCF" DROP COLUMN "CF_CXBS"')
 
     assert set((await source.search(search_for(FINED))).silent) == PENALTY_CELLS
 
@@ -297,10 +353,10 @@ async def test_a_missing_column_makes_its_cells_silent(source: BeijingSource, fi
     ],
 )
 async def test_a_row_that_cannot_be_handed_over_silences_its_domain_only(
-    source: BeijingSource, file: Path, column: str, value: str
+    source: BeijingSource, exchange: Exchange, column: str, value: str
 ) -> None:
-    await load(file, world_of(BEIJING, [penalty(BEIJING, "P1"), penalty(BEIJING, "P2", domain="health")]))
-    set_in_second_row(file, column, value)
+    await exchange.load(world_of(BEIJING, [penalty(BEIJING, "P1"), penalty(BEIJING, "P2", domain="health")]))
+    await exchange.set_in_second_row(column, value)
 
     answer = await source.search(search_for(FINED))
 
@@ -309,18 +365,18 @@ async def test_a_row_that_cannot_be_handed_over_silences_its_domain_only(
 
 
 async def test_a_row_of_no_known_domain_that_cannot_be_handed_over_silences_its_kind(
-    source: BeijingSource, file: Path
+    source: BeijingSource, exchange: Exchange
 ) -> None:
-    await load(file, world_of(BEIJING, [penalty(BEIJING, "P1")]))
-    change(file, "UPDATE T_XZCF SET GJSJ = '', LYBM = 'ZZZZ'")
+    await exchange.load(world_of(BEIJING, [penalty(BEIJING, "P1")]))
+    await exchange.change("""UPDATE "T_XZCF" SET "GJSJ" = '', "LYBM" = 'ZZZZ' """)
 
     assert set((await source.search(search_for(FINED))).silent) == PENALTY_CELLS
 
 
-async def test_a_number_with_a_fraction_is_not_handed_over(source: BeijingSource, file: Path) -> None:
-    await load(file, world_of(BEIJING, [penalty(BEIJING, "P1")]))
-    change(file, "ALTER TABLE T_XZCF DROP COLUMN CF_NR_FK")
-    change(file, "ALTER TABLE T_XZCF ADD COLUMN CF_NR_FK REAL DEFAULT 0.1")
+async def test_a_number_with_a_fraction_is_not_handed_over(source: BeijingSource, exchange: Exchange) -> None:
+    await exchange.load(world_of(BEIJING, [penalty(BEIJING, "P1")]))
+    await exchange.change('ALTER TABLE "T_XZCF" DROP COLUMN "CF_NR_FK"')
+    await exchange.change('ALTER TABLE "T_XZCF" ADD COLUMN "CF_NR_FK" REAL DEFAULT 0.1')
 
     answer = await source.search(search_for(FINED))
 
@@ -331,72 +387,78 @@ async def test_a_number_with_a_fraction_is_not_handed_over(source: BeijingSource
 # --- The database does not answer -------------------------------------------------------------------------------------------
 
 
-async def test_a_missing_file_is_an_error_and_is_not_created(source: BeijingSource, file: Path) -> None:
+async def test_a_missing_file_is_an_error_and_is_not_created(source_of_file: BeijingSource, file: Path) -> None:
     with pytest.raises(SourceError, match="cannot be read"):
-        await source.search(search_for(FINED))
+        await source_of_file.search(search_for(FINED))
     with pytest.raises(SourceError, match="cannot be read"):
-        await source.watermarks()
+        await source_of_file.watermarks()
 
     assert names_in(file.parent) == []
 
 
 @pytest.mark.parametrize("content", [b"", b"SQLite format 3\0", b"garbage" * 1000], ids=["empty", "header", "garbage"])
-async def test_a_file_that_is_no_such_database_is_an_error(source: BeijingSource, file: Path, content: bytes) -> None:
+async def test_a_file_that_is_no_such_database_is_an_error(
+    source_of_file: BeijingSource, file: Path, content: bytes
+) -> None:
     write(file, content)
 
     with pytest.raises(SourceError, match="cannot be read"):
-        await source.search(search_for(FINED))
+        await source_of_file.search(search_for(FINED))
 
 
-async def test_a_cut_off_file_never_reads_as_empty(source: BeijingSource, file: Path) -> None:
-    await load(file, world_of(BEIJING))
+async def test_a_cut_off_file_never_reads_as_empty(source_of_file: BeijingSource, file: Path) -> None:
+    await in_file(file).load(world_of(BEIJING))
     cut_off(file)
 
     try:
-        answer = await source.search(search_for(FINED))
+        answer = await source_of_file.search(search_for(FINED))
     except SourceError:
         return
-    assert set(answer.silent) >= PENALTY_CELLS or len(answer.rows) == len(facts_by_key(world_of(BEIJING), FINED))
+    assert set(answer.silent) >= PENALTY_CELLS or len(answer.rows) == len(
+        facts_by_key(world_of(BEIJING), FINED, BEIJING)
+    )
 
 
-async def test_a_missing_t_gj_is_an_error(source: BeijingSource, file: Path) -> None:
-    await load(file, world_of(BEIJING))
-    change(file, "DROP TABLE T_GJ")
+async def test_a_missing_t_gj_is_an_error(source: BeijingSource, exchange: Exchange) -> None:
+    await exchange.load(world_of(BEIJING))
+    await exchange.change('DROP TABLE "T_GJ"')
 
     with pytest.raises(SourceError, match="cannot be read"):
         await source.search(search_for(FINED))
 
 
-async def test_a_locked_database_is_an_error(source: BeijingSource, file: Path) -> None:
-    await load(file, world_of(BEIJING))
+async def test_a_locked_database_is_an_error(source_of_file: BeijingSource, file: Path) -> None:
+    await in_file(file).load(world_of(BEIJING))
     with closing(sqlite3.connect(file, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
         with pytest.raises(SourceError, match="SQLITE_BUSY"):
-            await source.search(search_for(FINED))
+            await source_of_file.search(search_for(FINED))
 
-    assert (await source.search(search_for(FINED))).rows
+    assert (await source_of_file.search(search_for(FINED))).rows
 
 
-async def test_nothing_is_asked_once_the_answer_is_not_awaited_any_more(source: BeijingSource, file: Path) -> None:
-    await load(file, world_of(BEIJING))
+async def test_nothing_is_asked_once_the_answer_is_not_awaited_any_more(
+    source: BeijingSource, exchange: Exchange
+) -> None:
+    await exchange.load(world_of(BEIJING))
 
-    with pytest.raises(SourceError, match="not awaited"):
+    with pytest.raises(SourceError, match="deadline"):
         await source.search(replace(search_for(FINED), until=NOW - timedelta(seconds=1)))
 
 
-async def test_a_replaced_file_is_noticed(source: BeijingSource, file: Path) -> None:
-    await load(file, world_of(BEIJING))
-    assert (await source.search(search_for(FINED))).rows
+async def test_a_replaced_file_is_noticed(source_of_file: BeijingSource, file: Path) -> None:
+    await in_file(file).load(world_of(BEIJING))
+    assert (await source_of_file.search(search_for(FINED))).rows
 
     remove(file)
-    await load(file, world_of(BEIJING, [penalty(BEIJING, "P9")]))
+    await in_file(file).load(world_of(BEIJING, [penalty(BEIJING, "P9")]))
 
-    assert [row.key for row in (await source.search(search_for(FINED))).rows] == ["P9"]
+    assert [row.key for row in (await source_of_file.search(search_for(FINED))).rows] == ["P9"]
 
 
-async def test_errors_name_neither_statement_nor_identifier(source: BeijingSource, file: Path) -> None:
-    await load(file, world_of(BEIJING))
-    change(file, "DROP TABLE T_XZCF")
+async def test_errors_name_neither_statement_nor_identifier(source: BeijingSource, exchange: Exchange) -> None:
+    await exchange.load(world_of(BEIJING))
+    await exchange.change('DROP TABLE "T_XZCF"')
 
     reasons = (await source.search(search_for(FINED))).silent.values()
 
@@ -422,10 +484,10 @@ async def test_the_password_comes_from_its_file(tmp_path: Path) -> None:
 # --- The stand-in and the profile --------------------------------------------------------------------------------------------
 
 
-async def test_the_stand_in_advances_all_watermarks(source: BeijingSource, file: Path) -> None:
-    await load(file, world_of(BEIJING))
+async def test_the_stand_in_advances_all_watermarks(source: BeijingSource, exchange: Exchange) -> None:
+    await exchange.load(world_of(BEIJING))
 
-    await advance_beijing(f"sqlite+aiosqlite:///{file}", NOW)
+    await advance_beijing(exchange.url, NOW)
 
     assert await source.watermarks() == dict.fromkeys(CELLS, NOW)
 

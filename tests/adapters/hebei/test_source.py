@@ -1,4 +1,4 @@
-"""河北's source, asked over a folder that its stand-in filled."""
+"""河北's source, asked over a folder that its stand-in filled, with its store in SQLite and in PostgreSQL."""
 
 from __future__ import annotations
 
@@ -23,15 +23,16 @@ from adapters.hebei.store import DROPS, REVISIONS
 from adapters.sdk.profile import ListForm, PenaltyForm
 from adapters.sdk.profile_check import check_profile, columns_read
 from adapters.sdk.source import SourceError
-from contract.catalogue import PENALTY, SERIOUS_LIST
+from contract.catalogue import PENALTY
 from contract.days import china_day
 from contract.money import Fen
 from contract.province import Province
 from huren.common.v1 import common_pb2
 from huren.fragment.v1 import record_pb2
 from sandbox.platforms.hebei import advance_hebei, csv_bytes, drop_hebei, write_receipt, xlsx_bytes
-from sandbox.world import Enterprise, ListFact, PenaltyFact, World, generate
-from tests.adapters.beijing.worlds import (
+from sandbox.world import PenaltyFact, generate
+from tests.support.dirt import EVERY_DIRT, Dirt, assert_said
+from tests.support.worlds import (
     AS_OF,
     BLAMELESS,
     CATALOGUE,
@@ -39,11 +40,13 @@ from tests.adapters.beijing.worlds import (
     FINED,
     LISTED,
     NOW,
+    PENALTY_CELLS,
     TODAY,
     WINDOW,
     connections_ended,
     entry,
     expected,
+    facts_by_key,
     mapped,
     penalty,
     search_by,
@@ -52,8 +55,6 @@ from tests.adapters.beijing.worlds import (
 )
 
 HEBEI = Province.HEBEI
-PENALTY_CELLS = {cell for cell in CELLS if cell[1] == PENALTY}
-LIST_CELLS = {cell for cell in CELLS if cell[1] == SERIOUS_LIST}
 MARKET = ("market_regulation", PENALTY)
 TAX = ("taxation", PENALTY)
 LATER = AS_OF + timedelta(days=1)
@@ -70,9 +71,11 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.fixture
-def settings(folder: Path) -> SourceSettings:
-    return SourceSettings(drop_folder=folder, look_every_s=3600)
+@pytest.fixture(params=["sqlite", "postgresql"])
+def settings(request: pytest.FixtureRequest, folder: Path) -> SourceSettings:
+    # None: the file beside the folder.
+    store_url = None if request.param == "sqlite" else request.getfixturevalue("postgresql_url")
+    return SourceSettings(drop_folder=folder, store_url=store_url, look_every_s=3600)
 
 
 @pytest_asyncio.fixture
@@ -86,11 +89,6 @@ async def opened_patiently(settings: SourceSettings) -> HebeiSource:
     opened = await open_source(settings, now=lambda: NOW)
     opened._patience = timedelta(seconds=60)
     return opened
-
-
-def facts_by_key(world: World, subject: Enterprise) -> dict[str, PenaltyFact | ListFact]:
-    facts: list[PenaltyFact | ListFact] = [*world.penalties, *world.list_entries]
-    return {fact.key: fact for fact in facts if fact.subject == subject and fact.province is HEBEI}
 
 
 def receipt_of(path: Path) -> Path:
@@ -132,6 +130,15 @@ def rewrite(path: Path, content: bytes) -> None:
     )
 
 
+def set_in_row(path: Path, number: int, values: dict[str, str]) -> None:
+    """A file of decisions, other values in one of its rows, which are counted from 1."""
+    lines = path.read_bytes().decode("gb18030").split("\r\n")
+    cells = lines[number].split(",")
+    for column, value in values.items():
+        cells[FORMS[0].columns.index(column)] = value
+    rewrite(path, "\r\n".join([*lines[:number], ",".join(cells), *lines[number + 1 :]]).encode("gb18030"))
+
+
 def remove_all_in(folder: Path) -> None:
     for path in folder.iterdir():
         path.unlink()
@@ -159,7 +166,7 @@ async def test_every_fact_of_a_subject_comes_back_as_its_record(source: HebeiSou
     answer = await source.search(search_for(subject))
 
     assert {row.key: mapped(row, PROFILE) for row in answer.rows} == {
-        key: expected(fact, names_lists=True) for key, fact in facts_by_key(world, subject).items()
+        key: expected(fact, names_lists=True) for key, fact in facts_by_key(world, subject, HEBEI).items()
     }
 
 
@@ -171,7 +178,7 @@ async def test_a_generated_world_is_told_apart_subject_by_subject(source: HebeiS
         answer = await source.search(search_for(subject))
         true_keys = {fact.key for facts in world.facts_of(subject.uscc, HEBEI, WINDOW) for fact in facts}
         assert true_keys <= {row.key for row in answer.rows}
-        assert {row.key for row in answer.rows} <= facts_by_key(world, subject).keys()
+        assert {row.key for row in answer.rows} <= facts_by_key(world, subject, HEBEI).keys()
 
 
 async def test_a_subject_without_records_has_no_rows_and_every_watermark(source: HebeiSource, folder: Path) -> None:
@@ -218,11 +225,7 @@ async def test_a_row_is_found_by(
     source: HebeiSource, folder: Path, *, column: str, stands: str, asked: tuple[int, str]
 ) -> None:
     path = drop_decisions(folder, penalty(HEBEI, "P1"), penalty(HEBEI, "P2"))
-    lines = path.read_bytes().decode("gb18030").split("\r\n")
-    place = FORMS[0].columns.index(column)
-    cells = lines[2].split(",")
-    cells[place] = stands
-    rewrite(path, "\r\n".join([*lines[:2], ",".join(cells), *lines[3:]]).encode("gb18030"))
+    set_in_row(path, 2, {column: stands})
 
     answer = await source.search(search_by(asked))
 
@@ -240,16 +243,24 @@ async def test_nothing_is_found_by_the_name(source: HebeiSource, folder: Path, n
 
 async def test_the_legal_representative_is_not_even_kept(source: HebeiSource, folder: Path) -> None:
     path = drop_decisions(folder, penalty(HEBEI, "P1"))
-    lines = path.read_bytes().decode("gb18030").split("\r\n")
-    cells = lines[1].split(",")
-    cells[FORMS[0].columns.index("法定代表人姓名")] = "某人甲"
-    rewrite(path, "\r\n".join([lines[0], ",".join(cells), *lines[2:]]).encode("gb18030"))
+    set_in_row(path, 1, {"法定代表人姓名": "某人甲"})
 
     (row,) = (await source.search(search_for(FINED))).rows
 
     assert "法定代表人姓名" not in row.values
     async with source._database.read() as connection:
         assert "某人甲" not in str((await connection.execute(select(REVISIONS))).all())
+
+
+@pytest.mark.parametrize("dirt", EVERY_DIRT)
+async def test_a_dirty_row_makes_its_cells_unavailable_and_never_clear(
+    source: HebeiSource, folder: Path, dirt: Dirt
+) -> None:
+    path, _ = drop_hebei(world_of(HEBEI, [penalty(HEBEI, "P1")]), folder)
+    set_in_row(path, 1, dirt.values(PROFILE))
+    search = search_for(FINED)
+
+    assert_said(await source.search(search), search, FINED, PROFILE, dirt)
 
 
 # --- Drops that replace one another -------------------------------------------------------------------------------------
@@ -667,11 +678,11 @@ async def test_a_missing_folder_is_an_error(source: HebeiSource, folder: Path) -
         await source.watermarks()
 
 
-async def test_a_broken_store_is_an_error(settings: SourceSettings, folder: Path) -> None:
+async def test_a_broken_store_is_an_error(folder: Path) -> None:
     folder.with_name("drops.sqlite").write_bytes(b"garbage" * 1000)
 
     with pytest.raises(SourceError, match="store_url"):
-        await open_source(settings, now=lambda: NOW)
+        await open_source(SourceSettings(drop_folder=folder), now=lambda: NOW)
     await connections_ended()
 
 
@@ -686,7 +697,7 @@ async def test_a_store_that_lost_its_tables_is_an_error(source: HebeiSource, fol
 
 
 async def test_nothing_is_asked_once_the_answer_is_not_awaited_any_more(source: HebeiSource) -> None:
-    with pytest.raises(SourceError, match="not awaited"):
+    with pytest.raises(SourceError, match="deadline"):
         await source.search(replace(search_for(FINED), until=NOW - timedelta(seconds=1)))
 
 

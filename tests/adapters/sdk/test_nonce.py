@@ -1,4 +1,4 @@
-"""One query, one answer: the same bytes get the same bytes, and a nonce is used once."""
+"""One query, one answer: the same bytes get the same bytes, and a nonce is used once. On SQLite and on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -15,6 +15,12 @@ from adapters.sdk.source import Search, SourceAnswer
 from contract.days import to_timestamp
 from contract.province import Province
 from runtime.database import Database
+
+
+@pytest.fixture
+def bench(bench: Any, database_url: str) -> Any:
+    bench.database_url = database_url
+    return bench
 
 
 async def rows_in(database: Database, name: str) -> list[Any]:

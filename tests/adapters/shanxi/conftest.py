@@ -9,13 +9,12 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from aiohttp import web
 from pydantic import HttpUrl
 
 from adapters.shanxi.source import ShanxiSource, SourceSettings, open_source
-from sandbox.platforms import shanxi
+from sandbox.platforms import listening, shanxi
 from sandbox.world import World
-from tests.adapters.tianjin.worlds import NOW
+from tests.support.worlds import NOW
 
 
 @dataclass
@@ -36,19 +35,13 @@ def open_bench() -> Open:
     async def opened(world: World, *, chunk: int = shanxi.CHUNK, **settings: Any) -> AsyncGenerator[Bench]:
         faults = shanxi.Faults()
         app = shanxi.make_app(world, faults=faults, chunk=chunk)
-        runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=0.1)
-        await runner.setup()
-        try:
-            await web.TCPSite(runner, "127.0.0.1", 0).start()
-            url = HttpUrl(f"http://127.0.0.1:{runner.addresses[0][1]}")
+        async with listening(app, shutdown_s=0.1) as url:
             clock = [NOW]
             given = {"app_key": shanxi.APP_KEY, **settings}
-            source = await open_source(SourceSettings(url=url, **given), now=lambda: clock[0])
+            source = await open_source(SourceSettings(url=HttpUrl(url), **given), now=lambda: clock[0])
             try:
                 yield Bench(source, faults, clock)
             finally:
                 await source.close()
-        finally:
-            await runner.cleanup()
 
     return opened

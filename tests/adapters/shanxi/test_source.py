@@ -16,24 +16,32 @@ from lxml import etree
 
 from adapters.sdk.mapping import Readable, Unreadable, map_row
 from adapters.sdk.profile_check import check_profile, columns_read
-from adapters.sdk.source import RawRow, SourceAnswer, SourceError
+from adapters.sdk.source import SourceAnswer, SourceError
 from adapters.shanxi import wire
 from adapters.shanxi.profile import NAMES, PROFILE
 from contract.catalogue import PENALTY, SERIOUS_LIST
 from contract.province import Province
 from huren.common.v1 import common_pb2
 from sandbox.platforms import shanxi
-from tests.adapters.tianjin.worlds import (
+from tests.support.dirt import EVERY_DIRT, Dirt, assert_said
+from tests.support.worlds import (
     CATALOGUE,
     CELLS,
+    FINED,
     HOSTILE_NAMES,
+    LIST_CELLS,
     NOW,
+    PENALTY_CELLS,
+    assert_each_cell_is_answered_or_silent,
     crowded_world,
     entry_of,
+    penalty,
     penalty_of,
     reading,
     renamed,
+    rows_of,
     search_for,
+    world_of,
 )
 
 if TYPE_CHECKING:
@@ -43,8 +51,6 @@ CROWDED = crowded_world(Province.SHANXI, penalties=90, entries=25)
 SMALL = crowded_world(Province.SHANXI, penalties=11, entries=5)
 SUBJECT = CROWDED.cast["found_in_several"]
 NOBODY = CROWDED.cast["nothing_anywhere"]
-PENALTIES = frozenset(cell for cell in CELLS if cell[1] == PENALTY)
-LISTS = frozenset(cell for cell in CELLS if cell[1] == SERIOUS_LIST)
 
 BOMB = b"""<?xml version="1.0"?><!DOCTYPE lolz [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;">
 <!ENTITY c "&b;&b;&b;&b;&b;&b;&b;&b;&b;&b;"><!ENTITY d "&c;&c;&c;&c;&c;&c;&c;&c;&c;&c;">]><lolz>&d;&d;&d;&d;</lolz>"""
@@ -81,18 +87,10 @@ FINAL = (
 )
 
 
-def rows_of(answer: SourceAnswer, form: str) -> dict[str, RawRow]:
-    rows = [row for row in answer.rows if row.form == form]
-    assert len({row.key for row in rows}) == len(rows)
-    return {row.key: row for row in rows}
-
-
 def assert_complete_or_silent(answer: SourceAnswer, truth: SourceAnswer) -> None:
     """THE property: a cell with a watermark holds every row there is; any other says why it does not."""
-    assert answer.watermarks.keys() | answer.silent.keys() == CELLS
-    assert not answer.watermarks.keys() & answer.silent.keys()
-    assert all(answer.silent.values())
-    for form, cells in (("QueryPenalty", PENALTIES), ("QuerySeriousList", LISTS)):
+    assert_each_cell_is_answered_or_silent(answer)
+    for form, cells in (("QueryPenalty", PENALTY_CELLS), ("QuerySeriousList", LIST_CELLS)):
         if cells & answer.watermarks.keys():
             assert rows_of(answer, form).keys() == rows_of(truth, form).keys()
 
@@ -160,10 +158,10 @@ async def test_rows_under_a_former_code_are_found(open_bench: Open) -> None:
 
 async def test_only_the_types_of_data_that_are_wanted_are_asked_for(open_bench: Open) -> None:
     async with open_bench(SMALL) as bench:
-        answer = await bench.source.search(replace(search_for(SUBJECT), cells=LISTS))
+        answer = await bench.source.search(replace(search_for(SUBJECT), cells=LIST_CELLS))
 
     assert "QueryPenalty" not in bench.faults.calls
-    assert answer.watermarks.keys() == LISTS
+    assert answer.watermarks.keys() == LIST_CELLS
 
 
 async def test_watermarks_are_the_data_times(open_bench: Open) -> None:
@@ -210,6 +208,25 @@ async def test_an_identifier_that_xml_cannot_carry_silences_what_it_was_searched
         answer = await bench.source.search(search_for(SUBJECT, names=("示例\x01",)))
 
     assert answer.silent.keys() == CELLS
+
+
+@pytest.mark.parametrize("dirt", EVERY_DIRT)
+async def test_a_dirty_row_makes_its_cells_unavailable_and_never_clear(open_bench: Open, dirt: Dirt) -> None:
+    def soil(result: etree._Element) -> None:
+        (row,) = result.findall(f".//{{{wire.NAMESPACE}}}Row")
+        for column, value in dirt.values(PROFILE).items():
+            element = row.find(f"{{{wire.NAMESPACE}}}{column}")
+            if element is None:
+                element = etree.SubElement(row, f"{{{wire.NAMESPACE}}}{column}")
+            element.text = value
+
+    world = world_of(Province.SHANXI, [penalty(Province.SHANXI, "P1")])
+    search = search_for(FINED)
+    async with open_bench(world) as bench:
+        bench.faults.add("QueryPenalty", shanxi.alter(soil))
+        answer = await bench.source.search(search)
+
+    assert_said(answer, search, FINED, PROFILE, dirt)
 
 
 # --- Code tables ------------------------------------------------------------------------------------------------------------
@@ -270,7 +287,7 @@ async def test_a_fault_silences_its_type_of_data_and_no_other(open_bench: Open, 
         bench.faults.add("QueryPenalty", EVERY_FAULT[fault])
         answer = await bench.source.search(search_for(SUBJECT))
 
-    assert answer.silent.keys() == PENALTIES
+    assert answer.silent.keys() == PENALTY_CELLS
     assert rows_of(answer, "QueryPenalty") == {}
     assert rows_of(answer, "QuerySeriousList") == rows_of(truth, "QuerySeriousList")
 
@@ -289,7 +306,7 @@ async def test_chunks_that_do_not_hold_together_are_no_answer(open_bench: Open, 
         bench.faults.add("QueryPenalty", *(EVERY_FAULT[fault] for fault in faults))
         answer = await bench.source.search(search_for(SUBJECT))
 
-    assert answer.silent == dict.fromkeys(PENALTIES, reason)
+    assert answer.silent == dict.fromkeys(PENALTY_CELLS, reason)
 
 
 async def test_a_row_that_changes_while_chunks_are_read_is_no_answer(open_bench: Open) -> None:
@@ -300,7 +317,7 @@ async def test_a_row_that_changes_while_chunks_are_read_is_no_answer(open_bench:
 
     (reason,) = set(answer.silent.values())
     assert reason.endswith("changed while chunks were read")
-    assert answer.silent.keys() == PENALTIES
+    assert answer.silent.keys() == PENALTY_CELLS
 
 
 async def test_an_unknown_app_key_is_named_by_the_service(open_bench: Open) -> None:
@@ -316,7 +333,7 @@ async def test_no_answer_in_time_silences_its_type_of_data(open_bench: Open) -> 
         with pytest.raises(SourceError, match="deadline"):
             await bench.source.search(search_for(SUBJECT, until=NOW))
 
-    assert answer.silent.keys() >= LISTS
+    assert answer.silent.keys() >= LIST_CELLS
 
 
 async def test_an_answer_that_is_too_large_is_not_read(open_bench: Open) -> None:

@@ -11,12 +11,12 @@ from pydantic import HttpUrl
 from adapters.shanxi.source import SourceSettings, open_source
 from runtime.clock import system_clock
 from sandbox.world import generate
-from tests.adapters.tianjin.worlds import CELLS, DAY, search_for
+from tests.support.worlds import CELLS, TODAY, search_for
 
 
 async def test_the_program_serves_a_generated_world_until_it_is_told_to_stop(tmp_path: Path) -> None:
     announced = tmp_path / "shanxi.json"
-    arguments = ["--seed", "5", "--size", "60", "--day", DAY.isoformat(), "--announce", str(announced)]
+    arguments = ["--seed", "5", "--size", "60", "--day", TODAY.isoformat(), "--announce", str(announced)]
     process = await asyncio.create_subprocess_exec(sys.executable, "-m", "sandbox.platforms.shanxi", *arguments)
     try:
         while not announced.exists():
@@ -24,7 +24,7 @@ async def test_the_program_serves_a_generated_world_until_it_is_told_to_stop(tmp
             assert process.returncode is None
         facts = json.loads(announced.read_text("utf-8"))
         settings = SourceSettings(url=HttpUrl(facts["url"]), app_key=facts["app_key"])
-        world = generate(seed=5, size=60, day=DAY)
+        world = generate(seed=5, size=60, day=TODAY)
         subject = world.cast["found_in_several"]
         source = await open_source(settings)
         try:

@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import web
 from pydantic import HttpUrl
 
 from adapters.tianjin.source import SourceSettings, TianjinSource, open_source
-from sandbox.platforms import tianjin
+from sandbox.platforms import listening, tianjin
 from sandbox.world import World
-from tests.adapters.tianjin.worlds import NOW
+from tests.support.worlds import NOW
 
 SECRET = "a secret that is in no message"  # noqa: S105  # of the stand-in
 
@@ -51,18 +50,13 @@ def open_bench(tmp_path_factory: pytest.TempPathFactory) -> Open:
     async def opened(world: World, *, secret: str = SECRET, **settings: Any) -> AsyncGenerator[Bench]:
         bench = Bench(tianjin.Faults())
         app = tianjin.make_app(world, secret=secret, faults=bench.faults, now=lambda: bench.now)
-        runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=0.1)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        try:
-            url = HttpUrl(f"http://127.0.0.1:{runner.addresses[0][1]}")
+        async with listening(app, shutdown_s=0.1) as url:
             given = {"client_id": tianjin.CLIENT_ID, "client_secret_file": Path(secret_file), **settings}
-            bench.source = await open_source(SourceSettings(url=url, **given), now=lambda: bench.now, sleep=bench.sleep)
+            source_settings = SourceSettings(url=HttpUrl(url), **given)
+            bench.source = await open_source(source_settings, now=lambda: bench.now, sleep=bench.sleep)
             try:
                 yield bench
             finally:
                 await bench.source.close()
-        finally:
-            await runner.cleanup()
 
     return opened

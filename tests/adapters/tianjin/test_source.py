@@ -21,17 +21,25 @@ from contract.catalogue import PENALTY, SERIOUS_LIST
 from contract.province import Province
 from huren.common.v1 import common_pb2
 from sandbox.platforms import tianjin
-from tests.adapters.tianjin.worlds import (
+from tests.support.dirt import EVERY_DIRT, Dirt, assert_said
+from tests.support.worlds import (
     CATALOGUE,
     CELLS,
+    FINED,
     HOSTILE_NAMES,
+    LIST_CELLS,
     NOW,
+    PENALTY_CELLS,
+    assert_each_cell_is_answered_or_silent,
     crowded_world,
     entry_of,
+    penalty,
     penalty_of,
     reading,
     renamed,
+    rows_of,
     search_for,
+    world_of,
 )
 
 if TYPE_CHECKING:
@@ -41,8 +49,6 @@ CROWDED = crowded_world(Province.TIANJIN, penalties=60, entries=20)
 SMALL = crowded_world(Province.TIANJIN, penalties=11, entries=5)
 SUBJECT = CROWDED.cast["found_in_several"]
 NOBODY = CROWDED.cast["nothing_anywhere"]
-PENALTIES = frozenset(cell for cell in CELLS if cell[1] == PENALTY)
-LISTS = frozenset(cell for cell in CELLS if cell[1] == SERIOUS_LIST)
 
 EVERY_FAULT: Mapping[str, tianjin.Fault] = {
     "too many calls": tianjin.busy(429, retry_after="0"),
@@ -92,18 +98,10 @@ JSON: st.SearchStrategy[object] = st.recursive(
 )
 
 
-def rows_of(answer: SourceAnswer, form: str) -> dict[str, RawRow]:
-    rows = [row for row in answer.rows if row.form == form]
-    assert len({row.key for row in rows}) == len(rows)
-    return {row.key: row for row in rows}
-
-
 def assert_complete_or_silent(answer: SourceAnswer, truth: SourceAnswer) -> None:
     """THE property: a cell with a watermark holds every row there is; any other says why it does not."""
-    assert answer.watermarks.keys() | answer.silent.keys() == CELLS
-    assert not answer.watermarks.keys() & answer.silent.keys()
-    assert all(answer.silent.values())
-    for form, cells in (("penalties", PENALTIES), ("serious-lists", LISTS)):
+    assert_each_cell_is_answered_or_silent(answer)
+    for form, cells in (("penalties", PENALTY_CELLS), ("serious-lists", LIST_CELLS)):
         if cells & answer.watermarks.keys():
             got, expected = rows_of(answer, form), rows_of(truth, form)
             assert got.keys() == expected.keys()
@@ -171,10 +169,10 @@ async def test_rows_under_a_former_code_are_found(open_bench: Open) -> None:
 
 async def test_only_the_types_of_data_that_are_wanted_are_asked_for(open_bench: Open) -> None:
     async with open_bench(SMALL) as bench:
-        answer = await bench.source.search(replace(search_for(SUBJECT), cells=LISTS))
+        answer = await bench.source.search(replace(search_for(SUBJECT), cells=LIST_CELLS))
 
     assert "/api/v1/penalties/query" not in bench.faults.calls
-    assert answer.watermarks.keys() == LISTS
+    assert answer.watermarks.keys() == LIST_CELLS
 
 
 async def test_watermarks_are_those_of_the_state_of_supply(open_bench: Open) -> None:
@@ -203,6 +201,19 @@ async def test_hostile_names_are_only_names(open_bench: Open, name: str) -> None
     assert {row.values["entName"] for row in found.rows} == {name}
     assert (len(found.rows), found.silent) == (16, {})
     assert (nothing.rows, nothing.silent) == ((), {})
+
+
+@pytest.mark.parametrize("dirt", EVERY_DIRT)
+async def test_a_dirty_row_makes_its_cells_unavailable_and_never_clear(open_bench: Open, dirt: Dirt) -> None:
+    world = world_of(Province.TIANJIN, [penalty(Province.TIANJIN, "P1")])
+    search = search_for(FINED)
+    async with open_bench(world) as bench:
+        bench.faults.add(
+            tianjin.alter(lambda document: document["rows"][0].update(dirt.values(PROFILE))), on="penalties"
+        )
+        answer = await bench.source.search(search)
+
+    assert_said(answer, search, FINED, PROFILE, dirt)
 
 
 # --- The token ------------------------------------------------------------------------------------------------------------
@@ -296,7 +307,7 @@ async def test_a_lasting_fault_silences_its_type_of_data_and_no_other(open_bench
         bench.faults.add(*[EVERY_FAULT[fault]] * 200, on="penalties")
         answer = await bench.source.search(search_for(SUBJECT))
 
-    assert answer.silent.keys() == PENALTIES
+    assert answer.silent.keys() == PENALTY_CELLS
     assert rows_of(answer, "penalties") == {}
     assert rows_of(answer, "serious-lists") == rows_of(truth, "serious-lists")
 
@@ -317,7 +328,7 @@ async def test_no_answer_in_time_silences_its_type_of_data(open_bench: Open) -> 
         bench.faults.add(tianjin.hang, tianjin.hang, on="penalties")
         answer = await bench.source.search(search_for(SUBJECT))
 
-    assert answer.silent.keys() >= PENALTIES
+    assert answer.silent.keys() >= PENALTY_CELLS
 
 
 async def test_nothing_is_waited_for_past_the_deadline(open_bench: Open) -> None:
@@ -327,7 +338,7 @@ async def test_nothing_is_waited_for_past_the_deadline(open_bench: Open) -> None
         with pytest.raises(SourceError, match="deadline"):
             await bench.source.search(search_for(SUBJECT, until=NOW - timedelta(seconds=1)))
 
-    assert answer.silent.keys() >= LISTS
+    assert answer.silent.keys() >= LIST_CELLS
 
 
 async def test_waits_as_long_as_told(open_bench: Open) -> None:
@@ -347,7 +358,7 @@ async def test_does_not_begin_a_wait_that_ends_after_the_deadline(open_bench: Op
         answer = await bench.source.search(search_for(SUBJECT))
 
     assert bench.slept == []
-    assert answer.silent.keys() == PENALTIES
+    assert answer.silent.keys() == PENALTY_CELLS
 
 
 async def test_asks_so_often_and_no_more(open_bench: Open) -> None:
@@ -470,7 +481,7 @@ async def test_a_page_that_is_not_as_described_silences_its_type_of_data(
         bench.faults.add(fault, on="penalties")
         answer = await bench.source.search(search_for(SUBJECT))
 
-    assert answer.silent.keys() == PENALTIES
+    assert answer.silent.keys() == PENALTY_CELLS
 
 
 @pytest.mark.parametrize(
@@ -526,7 +537,7 @@ async def test_no_bytes_make_anything_but_a_source_error(open_bench: Open, body:
         bench.faults.add(tianjin.answer(body), on="penalties")
         answer = await bench.source.search(search_for(SUBJECT))
 
-    assert answer.silent.keys() == PENALTIES
+    assert answer.silent.keys() == PENALTY_CELLS
 
 
 # --- Small things ---------------------------------------------------------------------------------------------------------
