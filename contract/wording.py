@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from contract.catalogue import Catalogue
+from contract.catalogue import PENALTY, SERIOUS_LIST, Catalogue
 from contract.province import Province
 from huren.fragment.v1 import fragment_pb2
 from huren.report.v1 import report_pb2
@@ -36,26 +36,42 @@ CELL_LEGEND: Final[tuple[tuple[str, str, str], ...]] = (
 )
 
 
+_CONCLUSIVE: Final = frozenset({fragment_pb2.CELL_STATE_CLEAR, fragment_pb2.CELL_STATE_FOUND})
+
+_KIND_NAMES: Final[Mapping[int, str]] = {PENALTY: "行政处罚", SERIOUS_LIST: "严重失信主体名单"}
+
+
 def conclusion_sentence(report: report_pb2.Report, catalogue: Catalogue) -> str:
-    """The conclusion (结论) in one paragraph: what was found or not, in which period and scope, and what is left out."""
-    domains = len({key.domain for key in report.cells})
-    name = report.subject.name or "该主体（登记名称未取得）"
-    scope = f"在{report.window.first_day}至{report.window.last_day}期间"
-    provinces = "、".join(province.name_zh for province in catalogue.provinces)
+    """The conclusion (结论) in one paragraph: what was found or not, in which period and scope, and what is left out.
+
+    Each kind of record has a clause of its own, and only where at least one cell of the kind was answered: what nobody was asked,
+    what does not apply and what is not covered is never said to have been searched.
+    """
     conclusion = report.conclusion
-    match conclusion.verdict:
-        case report_pb2.VERDICT_NOTHING_FOUND:
-            sentence = (
-                f"经查询，{scope}，截至本报告所列各数据归集时间，未查询到{name}在{provinces}所查{domains}个领域内"
-                "应当列入本报告的行政处罚记录，未查询到其被列入所查严重失信主体名单的记录。"
-            )
-        case report_pb2.VERDICT_FOUND:
-            sentence = (
-                f"经查询，{scope}，在{provinces}所查{domains}个领域内，查询到{name}行政处罚记录{conclusion.penalty_count}条、"
-                f"被列入严重失信主体名单记录{conclusion.list_entry_count}条，详见明细；其余所查事项未查询到应当列入本报告的记录。"
-            )
-        case _:
-            raise ValueError(f"expected a verdict, got {conclusion.verdict}")
+    if conclusion.verdict not in {report_pb2.VERDICT_NOTHING_FOUND, report_pb2.VERDICT_FOUND}:
+        raise ValueError(f"expected a verdict, got {conclusion.verdict}")
+    name = report.subject.name or "该主体（登记名称未取得）"
+    clauses = []
+    if (scope := _answered_scope(report, PENALTY)) is not None:
+        clauses.append(
+            f"查询到{name}在{scope}行政处罚记录{conclusion.penalty_count}条"
+            if conclusion.penalty_count
+            else f"未查询到{name}在{scope}应当列入本报告的行政处罚记录"
+        )
+    if (scope := _answered_scope(report, SERIOUS_LIST)) is not None:
+        whose = "其" if clauses else name
+        clauses.append(
+            f"查询到{whose}在{scope}被列入严重失信主体名单的记录{conclusion.list_entry_count}条"
+            if conclusion.list_entry_count
+            else f"未查询到{whose}在{scope}被列入所查严重失信主体名单的记录"
+        )
+    window = f"在{report.window.first_day}至{report.window.last_day}期间"
+    if clauses:
+        sentence = f"经查询，{window}，截至本报告所列各数据归集时间，{'；'.join(clauses)}。"
+    else:
+        sentence = f"{window}所查事项均未纳入互认或者不涉及，本报告对{name}不作任何反映。"
+    if conclusion.penalty_count or conclusion.list_entry_count:
+        sentence += "详见明细。"
     if conclusion.under_objection_count:
         sentence += f"其中{conclusion.under_objection_count}条正在异议处理中，以处理结果为准。"
     if conclusion.limited:
@@ -63,10 +79,32 @@ def conclusion_sentence(report: report_pb2.Report, catalogue: Catalogue) -> str:
     return sentence
 
 
+def _answered_scope(report: report_pb2.Report, kind: int) -> str | None:
+    """Where a kind was answered: provinces and number of domains. None: nowhere."""
+    answered = [
+        (Province(column.province), key.domain)
+        for column in report.columns
+        for key, state in zip(report.cells, column.states, strict=True)
+        if key.kind == kind and state in _CONCLUSIVE
+    ]
+    if not answered:
+        return None
+    provinces = "、".join(province.name_zh for province in sorted({province for province, _ in answered}))
+    exception = "（未纳入互认的事项除外）" if _has_holes(report, kind) else ""
+    return f"{provinces}所查{len({domain for _, domain in answered})}个领域内{exception}"
+
+
+def _has_holes(report: report_pb2.Report, kind: int) -> bool:
+    return any(
+        key.kind == kind and state == fragment_pb2.CELL_STATE_NOT_COVERED
+        for column in report.columns
+        for key, state in zip(report.cells, column.states, strict=True)
+    )
+
+
 def _not_covered(report: report_pb2.Report, catalogue: Catalogue) -> list[str]:
-    kinds = {1: "行政处罚", 2: "严重失信主体名单"}
     return [
-        f"{Province(column.province).name_zh}{catalogue.domain_by_id[key.domain].name}（{kinds[key.kind]}）"
+        f"{Province(column.province).name_zh}{catalogue.domain_by_id[key.domain].name}（{_KIND_NAMES[key.kind]}）"
         for column in report.columns
         for key, state in zip(report.cells, column.states, strict=True)
         if state == fragment_pb2.CELL_STATE_NOT_COVERED
