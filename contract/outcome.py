@@ -29,6 +29,7 @@ class UnavailableReason(StrEnum):
     REJECTED = "REJECTED"
     FAILED = "FAILED"
     COVERAGE_UNAVAILABLE = "COVERAGE_UNAVAILABLE"
+    EXPIRED_BEFORE_SEALING = "EXPIRED_BEFORE_SEALING"
 
 
 class InadmissibleReason(StrEnum):

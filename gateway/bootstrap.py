@@ -75,7 +75,13 @@ def report_service(parts: Parts, neighbours: tuple[Neighbour, ...], observer: Ob
             province=parts.province, registry=parts.registry, catalogues=parts.catalogues, members=parts.members
         ),
         store=parts.store,
-        fanout=FanOut(neighbours, verifier=verifier, coverages=Coverages(parts.store, verifier), clock=parts.clock),
+        fanout=FanOut(
+            neighbours,
+            verifier=verifier,
+            coverages=Coverages(parts.store, verifier),
+            clock=parts.clock,
+            patience=parts.patience,
+        ),
         sealer=Sealer(province=parts.province, signer=signer, issuer=home.contact, specimen=not parts.production),
         signer=signer,
         verifier=verifier,

@@ -12,9 +12,9 @@ import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from time import monotonic
-from typing import Final
+from typing import Final, TypeVar
 
 import structlog
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_before_delay, wait_exponential_jitter
@@ -39,7 +39,12 @@ from runtime.clock import Clock
 from runtime.errors import StoreUnavailableError
 from signing import Verifier
 
+_Got = TypeVar("_Got")
+
 _log = structlog.get_logger(__name__)
+
+_FAIR_SHARE: Final = 0.8
+"""Of the patience, what a province must have had before slowness is held against it."""
 
 _FIRST_PAUSE_S: Final = 0.05
 _LONGEST_PAUSE_S: Final = 2.0
@@ -64,12 +69,29 @@ class FanOut:
     """Asks provinces."""
 
     def __init__(
-        self, neighbours: Iterable[Neighbour], *, verifier: Verifier, coverages: Coverages, clock: Clock
+        self,
+        neighbours: Iterable[Neighbour],
+        *,
+        verifier: Verifier,
+        coverages: Coverages,
+        clock: Clock,
+        patience: timedelta,
     ) -> None:
+        """Takes what it needs.
+
+        Args:
+            neighbours: The provinces.
+            verifier: Verifies what they sign.
+            coverages: Finds their coverage statements.
+            clock: What time it is.
+            patience: For how long a province is given a chance. Only one that used most of it up is held to be too slow: a caller
+                in a hurry says nothing about a province.
+        """
         self._neighbours: Mapping[Province, Neighbour] = {one.province: one for one in neighbours}
         self._verifier = verifier
         self._coverages = coverages
         self._clock = clock
+        self._patience_s = patience.total_seconds()
 
     async def ask(
         self, questions: Iterable[Question], *, catalogue: Catalogue, timeout_s: float
@@ -81,17 +103,18 @@ class FanOut:
         """
         asked = sorted(questions, key=lambda question: question.province)
         give_up_at = monotonic() + timeout_s
+        fair = timeout_s >= _FAIR_SHARE * self._patience_s
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [
-                    group.create_task(self._ask_one(question, catalogue=catalogue, give_up_at=give_up_at))
+                    group.create_task(self._ask_one(question, catalogue=catalogue, give_up_at=give_up_at, fair=fair))
                     for question in asked
                 ]
         except BaseExceptionGroup as group_error:
             raise _first_of(group_error) from group_error
         return tuple(task.result() for task in tasks)
 
-    async def _ask_one(self, question: Question, *, catalogue: Catalogue, give_up_at: float) -> Outcome:
+    async def _ask_one(self, question: Question, *, catalogue: Catalogue, give_up_at: float, fair: bool) -> Outcome:
         neighbour = self._neighbours.get(question.province)
         if neighbour is None:
             return Unavailable(question.province, UnavailableReason.NOT_REACHABLE, 0, "not in the directory", question)
@@ -112,13 +135,14 @@ class FanOut:
             raise
         except Exception as error:  # noqa: BLE001  # a fault of ours in one conversation must not decide the others
             _log.exception("conversation failed", province=question.province.slug)
-            outcome = Unavailable(
-                question.province, UnavailableReason.FAILED, tries.count, type(error).__name__, question
-            )
-        if isinstance(outcome, Unavailable):
-            neighbour.breaker.failed()
-        else:
+            neighbour.breaker.abandoned()
+            return Unavailable(question.province, UnavailableReason.FAILED, tries.count, type(error).__name__, question)
+        if not isinstance(outcome, Unavailable):
             neighbour.breaker.succeeded()
+        elif outcome.reason is UnavailableReason.DEADLINE_EXCEEDED and not fair:
+            neighbour.breaker.abandoned()
+        else:
+            neighbour.breaker.failed()
         return outcome
 
     async def _converse(
@@ -131,7 +155,7 @@ class FanOut:
             opened = open_answer(answer, question=question, verifier=self._verifier)
             if isinstance(opened, Refused):
                 return opened
-            coverage = await self._coverage(neighbour, opened, catalogue=catalogue, timeout_s=give_up_at - monotonic())
+            coverage = await self._coverage(neighbour, opened, catalogue=catalogue, give_up_at=give_up_at)
             return admit(opened, catalogue=catalogue, coverage=coverage, at=self._clock())
         except AdmissionError as error:
             digest = hashlib.sha256(answer).digest()
@@ -152,21 +176,26 @@ class FanOut:
             opened = open_answer(answer, question=question, verifier=self._verifier)
             if isinstance(opened, Refused):
                 return None
-            coverage = await self._coverage(neighbour, opened, catalogue=catalogue, timeout_s=_LONGEST_PAUSE_S)
+            give_up_at = monotonic() + _LONGEST_PAUSE_S
+            coverage = await self._coverage(neighbour, opened, catalogue=catalogue, give_up_at=give_up_at)
             return admit(opened, catalogue=catalogue, coverage=coverage, at=at)
         except (AdmissionError, PeerError):
             return None
 
     async def _coverage(
-        self, neighbour: Neighbour, opened: OpenedFragment, *, catalogue: Catalogue, timeout_s: float
+        self, neighbour: Neighbour, opened: OpenedFragment, *, catalogue: Catalogue, give_up_at: float
     ) -> VerifiedCoverage:
         try:
-            return await self._coverages.find(
-                neighbour.province,
-                opened.fragment.coverage_statement_id,
-                catalogue=catalogue,
-                peer=neighbour.peer,
-                timeout_s=timeout_s,
+            return await _patiently(
+                lambda timeout_s: self._coverages.find(
+                    neighbour.province,
+                    opened.fragment.coverage_statement_id,
+                    catalogue=catalogue,
+                    peer=neighbour.peer,
+                    timeout_s=timeout_s,
+                ),
+                _Tries(),
+                give_up_at,
             )
         except PeerError as error:
             reason = UnavailableReason.COVERAGE_UNAVAILABLE
@@ -180,8 +209,8 @@ class _Tries:
         self.count = 0
 
 
-async def _patiently(send: Callable[[float], Awaitable[bytes]], tries: _Tries, give_up_at: float) -> bytes:
-    """Sends the same bytes until an answer comes, the failure is final, or the deadline is there.
+async def _patiently(send: Callable[[float], Awaitable[_Got]], tries: _Tries, give_up_at: float) -> _Got:
+    """Asks for the same thing until an answer comes, the failure is final, or the deadline is there.
 
     Raises:
         PeerError: The last failure.

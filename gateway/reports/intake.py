@@ -123,7 +123,10 @@ def request_digest(request: wire.RequestReportRequest) -> bytes:
     """What makes two requests the same: everything the caller chose, in one spelling, but the key itself."""
     chosen = wire.RequestReportRequest()
     chosen.CopyFrom(request)
+    chosen.DiscardUnknownFields()
     chosen.ClearField("idempotency_key")
+    chosen.basis = chosen.basis or query_pb2.AUTHORISATION_BASIS_SELF
+    chosen.purpose = chosen.purpose or query_pb2.PURPOSE_NOT_STATED
     chosen.uscc = fold(request.uscc)
     chosen.domains.sort()
     chosen.kinds.sort()

@@ -10,7 +10,7 @@
  8  answer    the report, or who has not answered; no verdict without a report
 
 A crash between any two steps leaves a store that opens, and the same idempotency key goes on from what is stored.
-Every error leaves an audit row and nothing else.
+Every error that the service meets leaves an audit row and nothing else; what an edge refuses never comes so far.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from time import monotonic
 from typing import Final, Protocol
@@ -31,7 +31,7 @@ from contract.catalogue import Catalogue, CatalogueSet
 from contract.days import china_day, from_timestamp
 from contract.errors import ErrorCode, HurenError
 from contract.merge import Merged, merge
-from contract.outcome import Admitted, Outcome, Question
+from contract.outcome import Admitted, Outcome, Question, Refused, Unavailable, UnavailableReason
 from contract.payloads import QUERY, parse
 from contract.province import Province
 from contract.registry import RegistryUnavailableError
@@ -49,11 +49,14 @@ from huren.fragment.v1 import query_pb2
 from huren.report.v1 import report_service_pb2 as wire
 from runtime.clock import Clock
 from runtime.errors import StoreUnavailableError
-from signing import Signer, Verifier
+from signing import Signer, VerificationError, Verifier
 
 _log = structlog.get_logger(__name__)
 
 _ASK_AGAIN_AFTER: Final = timedelta(seconds=5)
+
+_LEAST_TIME_S: Final = 0.05
+"""With less time left nobody is asked: the caller waited for another try of its own, or is in too much of a hurry."""
 
 _SHARE_FOR_PROVINCES: Final = 0.9
 """Of the time a caller waits, so much is the provinces'; the rest is for merging, sealing and the way back."""
@@ -158,10 +161,14 @@ class ReportService:
                 result = await self._work(accepted, give_up_at)
         except HurenError as error:
             self._observer.ended(error.code)
-            await self._record_error(error, message, caller)
+            await self._record_error(error.code, message, caller)
             raise
         except StoreUnavailableError:
             self._observer.ended(ErrorCode.STORE_UNAVAILABLE)
+            raise
+        except Exception:  # counted and recorded here, told by the edge
+            self._observer.ended(ErrorCode.INTERNAL)
+            await self._record_error(ErrorCode.INTERNAL, message, caller)
             raise
         self._observer.ended("SEALED" if isinstance(result, Sealed) else "OPEN")
         return result
@@ -207,6 +214,8 @@ class ReportService:
         with self._step(Step.RECALL):
             attempts = {} if is_new else await self._store.attempts(request.request_id)
             recalled = [] if is_new else await self._recall(request, catalogue)
+        if give_up_at - monotonic() < _LEAST_TIME_S:
+            raise HurenError(ErrorCode.REQUEST_IN_PROGRESS, retry_after=timedelta(seconds=1))
         with self._step(Step.WRITE):
             answered = {one.province for one in recalled}
             questions = await self._write(
@@ -222,14 +231,26 @@ class ReportService:
         with self._step(Step.MERGE):
             admitted = [*recalled, *(outcome for outcome in outcomes if isinstance(outcome, Admitted))]
             merged = merge(request.cells, catalogue.provinces, admitted)
-        if merged.conclusion is None:
-            await self._store.record_outcomes(request, outcomes, at=self._clock())
-            asked = {question.province: question.query.attempt for question in questions}
-            return self._opened(request, [*recalled, *outcomes], attempts | asked)
-        with self._step(Step.SEAL):
-            sealed = await self._seal(request, outcomes, admitted=admitted, merged=merged, catalogue=catalogue)
-        with self._step(Step.ANSWER):
-            return sealed
+        if merged.conclusion is not None:
+            with self._step(Step.SEAL):
+                sealed = await self._seal(request, outcomes, admitted=admitted, merged=merged, catalogue=catalogue)
+            if sealed is not None:
+                with self._step(Step.ANSWER):
+                    return sealed
+        await self._store.record_outcomes(request, outcomes, at=self._clock())
+        asked = {question.province: question.query.attempt for question in questions}
+        return self._opened(request, self._still_counting([*recalled, *outcomes]), attempts | asked)
+
+    def _still_counting(self, outcomes: Sequence[Outcome]) -> list[Outcome]:
+        """Outcomes as they are now: an answer that does not count any more has to be got again."""
+        at = self._clock()
+        expired = UnavailableReason.EXPIRED_BEFORE_SEALING
+        return [
+            Unavailable(outcome.province, expired, 1, "", outcome.question)
+            if isinstance(outcome, Admitted) and not _may_be_sealed(outcome, at)
+            else outcome
+            for outcome in outcomes
+        ]
 
     async def _open(self, accepted: ReportRequest) -> tuple[StoredRequest, bool]:
         """Finds the request that an earlier try opened under this key, or opens it. True: it is new."""
@@ -262,14 +283,21 @@ class ReportService:
         recalled: dict[Province, Admitted] = {}
         now = self._clock()
         for before in await self._store.admitted_before(request.request_id):
-            verified = self._verifier.verify(before.query, expect=frozenset({QUERY}))
-            question = Question(parse(verified, query_pb2.Query), verified.statement_id, before.query)
-            if question.province in recalled:
+            question = self._own_question(before.query)
+            if question is None or question.province in recalled:
                 continue
             again = await self._fanout.readmit(question, before.answer, catalogue=catalogue, at=now)
             if again is not None and not merge(request.cells, (again.province,), (again,)).gaps:
                 recalled[again.province] = again
         return list(recalled.values())
+
+    def _own_question(self, envelope: bytes) -> Question | None:
+        """A query that this gateway sent. None: its key is not believed any more, so nobody would believe the report either."""
+        try:
+            verified = self._verifier.verify(envelope, expect=frozenset({QUERY}))
+        except VerificationError:
+            return None
+        return Question(parse(verified, query_pb2.Query), verified.statement_id, envelope)
 
     async def _write(
         self,
@@ -298,13 +326,11 @@ class ReportService:
         admitted: Sequence[Admitted],
         merged: Merged,
         catalogue: Catalogue,
-    ) -> Sealed:
+    ) -> Sealed | None:
+        """Issues the report. None: an answer has expired since it came, so there is none yet."""
         at = self._clock()
-        # A report must verify for ever, so nothing goes in that would not be admitted at its issue time: a fragment that has
-        # expired since it came, or a question from before the clock was set back.
-        asked_later = any(from_timestamp(one.question.query.header.issued_at) > at for one in admitted)
-        if asked_later or not all(still_counts(one, at) for one in admitted):
-            raise HurenError(ErrorCode.REQUEST_IN_PROGRESS, retry_after=timedelta(seconds=1))
+        if not all(_may_be_sealed(one, at) for one in admitted):
+            return None
         return await self._store.seal(
             request,
             outcomes,
@@ -316,20 +342,28 @@ class ReportService:
 
     def _opened(self, request: StoredRequest, outcomes: Sequence[Outcome], attempts: dict[Province, int]) -> Opened:
         statuses = progress(outcomes, self._contacts, attempts)
-        again = _ASK_AGAIN_AFTER if may_close_by_itself(statuses) else None
+        asked_for = [
+            outcome.refusal.ask_again_after.ToTimedelta() for outcome in outcomes if isinstance(outcome, Refused)
+        ]
+        again = max([_ASK_AGAIN_AFTER, *asked_for]) if may_close_by_itself(statuses) else None
         return Opened(request.request_id, statuses, again)
 
-    async def _record_error(self, error: HurenError, message: wire.RequestReportRequest, caller: Caller) -> None:
+    async def _record_error(self, code: ErrorCode, message: wire.RequestReportRequest, caller: Caller) -> None:
         """The audit row of a request that was not served. What was asked about is kept only when it is the caller's."""
         about = caller.uscc if fold(message.uscc) == caller.uscc else ""
-        row = AuditRow(at=self._clock(), action=REQUEST, result=error.code, caller=caller.reference, uscc=about)
+        row = AuditRow(at=self._clock(), action=REQUEST, result=code, caller=caller.reference, uscc=about)
         try:
             await self._store.record(row)
         except StoreUnavailableError:
-            _log.warning("audit row of a refused request was lost", code=error.code)
+            _log.warning("audit row of a refused request was lost", code=code)
 
     @contextmanager
     def _step(self, step: Step) -> Iterator[None]:
         started = monotonic()
         yield
         self._observer.finished(step, monotonic() - started)
+
+
+def _may_be_sealed(admitted: Admitted, at: datetime) -> bool:
+    """Whether a report issued at `at` would verify with this in it; not with a question from before the clock was set back."""
+    return still_counts(admitted, at) and from_timestamp(admitted.question.query.header.issued_at) <= at

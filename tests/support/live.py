@@ -70,6 +70,7 @@ class Counterpart:
 
     behaviour: Behaviour = field(default_factory=honest)
     received: list[bytes] = field(default_factory=list)
+    coverage_failures: int = 0
     server: GrpcServer | None = None
 
     async def stop(self) -> None:
@@ -97,6 +98,9 @@ class _Adapter(adapter_service_pb2_grpc.AdapterServiceServicer):
         self, request: adapter_service_pb2.GetCoverageRequest, context: grpc.aio.ServicerContext[Any, Any]
     ) -> adapter_service_pb2.GetCoverageResponse:
         del context
+        if self._state.coverage_failures:
+            self._state.coverage_failures -= 1
+            raise RuntimeError("a fault on the way")
         statement = self._federation.coverage(self._province).statement
         if request.statement_id != statement.statement_id:
             raise HurenError(ErrorCode.COVERAGE_NOT_FOUND)
@@ -126,9 +130,11 @@ class Recorder(Observer):
     def __init__(self) -> None:
         self.outcomes: list[Outcome] = []
         self.ends: list[str] = []
+        self.at_end_of: dict[Step, Callable[[], None]] = {}
 
     def finished(self, step: Step, seconds: float) -> None:
-        del step, seconds
+        del seconds
+        self.at_end_of.pop(step, lambda: None)()
 
     def outcome(self, outcome: Outcome) -> None:
         self.outcomes.append(outcome)
