@@ -198,7 +198,7 @@ def _penalty(penalty: record_pb2.Penalty) -> Json:
             }
             for amount in penalty.amounts
         ],
-        "licence": penalty.licence,
+        "licence": _text(penalty.licence) if penalty.HasField("licence") else None,
         "valid_until": penalty.valid_until,
         "publicity_until": penalty.publicity_until,
         "performance": _performance(penalty.performance),

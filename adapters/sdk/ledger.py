@@ -26,14 +26,12 @@ from typing import Final
 from sqlalchemy import (
     BigInteger,
     Column,
-    Connection,
     ForeignKey,
     Integer,
     LargeBinary,
     MetaData,
     String,
     Table,
-    event,
     insert,
     select,
     update,
@@ -46,7 +44,7 @@ from adapters.sdk.findings import FoundRecord
 from adapters.sdk.mapping import content_digest
 from contract.days import from_timestamp, to_timestamp
 from huren.fragment.v1 import record_pb2
-from runtime.database import Database
+from runtime.database import Database, is_unique_violation
 from signing import SignedStatement, StatementId
 
 RECORD_ID_BYTES: Final = 16
@@ -105,35 +103,6 @@ _RECORDS: Final = Table(
     Column("collected_at_us", BigInteger, nullable=False),
 )
 APPEND_ONLY: Final = (_STATEMENTS, _QUERIES, _AUDIT, _COVERAGE)
-
-_POSTGRESQL_FUNCTION: Final = """
-CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS
-$$ BEGIN RAISE EXCEPTION 'append-only' USING ERRCODE = 'restrict_violation'; END $$
-"""
-
-
-def _make_append_only(table: Table) -> None:
-    for verb in ("UPDATE", "DELETE"):
-        trigger = f"CREATE TRIGGER {table.name}_no_{verb.lower()} BEFORE {verb} ON {table.name}"
-        _after_create(table, "sqlite", f"{trigger} BEGIN SELECT RAISE(ABORT, 'append-only'); END")
-        _after_create(table, "postgresql", f"{trigger} FOR EACH ROW EXECUTE FUNCTION refuse_change()")
-
-
-def _after_create(table: Table, dialect: str, statement: str) -> None:
-    @event.listens_for(table, "after_create")
-    def execute(_: Table, connection: Connection, **__: object) -> None:
-        if connection.dialect.name == dialect:
-            connection.exec_driver_sql(statement)
-
-
-@event.listens_for(METADATA, "before_create")
-def _create_function(_: MetaData, connection: Connection, **__: object) -> None:
-    if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql(_POSTGRESQL_FUNCTION)
-
-
-for _table in APPEND_ONLY:
-    _make_append_only(_table)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,7 +179,7 @@ class Ledger:
         Raises:
             StoreUnavailableError: The database cannot do it now.
         """
-        await self._database.create_tables(METADATA)
+        await self._database.create_tables(METADATA, append_only=APPEND_ONLY)
 
     async def stored_answer(self, signer: int, nonce: bytes) -> StoredAnswer | None:
         """What was answered to a nonce of a signer, if anything was.
@@ -245,6 +214,8 @@ class Ledger:
             async with self._database.write() as connection:
                 yield LedgerTransaction(connection)
         except IntegrityError as error:
+            if not is_unique_violation(error):
+                raise
             raise LedgerConflictError("another transaction wrote the same row first") from error
 
 

@@ -282,7 +282,7 @@ def _map_penalty_of(key: CellKey, row: RawRow, form: PenaltyForm, reading: Readi
         categories=categories,
         content=disclose(_text(row, form.content)),
         amounts=_amounts(row, form),
-        licence=disclose(_text(row, form.licence)).text if form.licence else "",
+        licence=_optional_text(row, form.licence),
         valid_until=_day_text(_optional_day(row, form.valid_until, form)),
         publicity_until=_day_text(publicity_until),
         performance=performance,
@@ -469,6 +469,11 @@ def _day_text(day: date | None) -> str:
 
 def _text(row: RawRow, column: str) -> str:
     return _read(row, column, read_text)
+
+
+def _optional_text(row: RawRow, column: str | None) -> record_pb2.FreeText | None:
+    text = _text(row, column) if column else ""
+    return disclose(text) if text else None
 
 
 def _enum_of(row: RawRow, column: tuple[str, CodeTable] | None, absent: int) -> int:

@@ -27,7 +27,7 @@ from adapters.sdk.platform import Platform
 from adapters.sdk.profile import Profile
 from adapters.sdk.profile_check import check_profile
 from adapters.sdk.query_checks import MAX_ENVELOPE_BYTES, QueryChecks
-from adapters.sdk.servicer import AdapterFacts, AdapterServicer, StatusServicer, coverage_in_force
+from adapters.sdk.servicer import AdapterServicer, StatusServicer, coverage_in_force
 from adapters.sdk.settings import AdapterSettings, S
 from adapters.sdk.source import Source, SourceError
 from contract.catalogue import CatalogueSet, published_catalogues
@@ -40,6 +40,7 @@ from runtime.clock import Clock, system_clock
 from runtime.grpc_server import ServedService
 from runtime.identity import MemberPeer
 from runtime.member import foundation, own_key_entry, serve_until, unfit
+from runtime.member_status import MemberFacts
 from runtime.process import StopSignal, run_process
 from runtime.settings import load_settings
 from runtime.telemetry import Metrics
@@ -155,13 +156,15 @@ async def services_of(parts: Parts) -> tuple[ServedService, ...]:
         clock=clock,
     )
     adapter = AdapterServicer(answering=answering, coverage=coverage, catalogues=parts.catalogues, clock=clock)
-    facts = AdapterFacts(
+    facts = MemberFacts(
         province=profile.province,
+        role=_ROLE,
         software_version=version("huren"),
+        catalogues=parts.catalogues,
         key=entry,
         certificate_not_after=parts.certificate_not_after,
     )
-    status = StatusServicer(facts=facts, coverage=coverage, platform=platform, catalogues=parts.catalogues, clock=clock)
+    status = StatusServicer(facts=facts, coverage=coverage, platform=platform, clock=clock)
     return (
         ServedService(
             adapter_service_pb2.DESCRIPTOR.services_by_name["AdapterService"],
@@ -204,4 +207,4 @@ async def _serve(
                 clock=system_clock,
             )
         )
-        await serve_until(stop, services, settings=settings, metrics=metrics)
+        await serve_until(stop, services, settings=settings, metrics=metrics, answers_for=profile.province)

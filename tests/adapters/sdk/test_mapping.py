@@ -64,7 +64,7 @@ def test_a_penalty(kit: Any) -> None:
                 categories=[record_pb2.PENALTY_CATEGORY_FINE],
                 content=free("罚款1.5万元"),
                 amounts=[record_pb2.Amount(kind=record_pb2.AMOUNT_KIND_FINE, fen=1_500_000)],
-                licence="示例许可证",
+                licence=free("示例许可证"),
                 publicity_until="2027-03-01",
                 performance=record_pb2.Performance(
                     state=record_pb2.PERFORMANCE_STATE_PERFORMED, performed_on="2024-04-01"
@@ -225,7 +225,7 @@ def test_the_code_of_an_authority_is_a_code_or_nothing(kit: Any, code: str, kept
 def test_personal_information_is_masked(kit: Any) -> None:
     penalty = penalty_of(map_row(kit.penalty(facts="电话13812345678", licence="负责人:王五"), kit.reading()))
     assert penalty.facts == record_pb2.FreeText(text="电话***", masking=record_pb2.MASKING_PARTIAL)
-    assert penalty.licence == "负责人:***"
+    assert (penalty.licence.text, penalty.licence.masking) == ("负责人:***", record_pb2.MASKING_PARTIAL)
 
 
 def test_ended_publicity_is_marked_from_the_day_after(kit: Any) -> None:

@@ -9,8 +9,9 @@ Conventions of the whole contract (huren.*.v1):
 - An instant is a google.protobuf.Timestamp: UTC, no offset. A legal day is a string `YYYY-MM-DD`: a calendar day of
   China (Asia/Shanghai, UTC+8 without daylight saving), ISO 8601 extended format.
 - Money is an integer number of fen (1 yuan = 100 fen). No field of the contract holds a fraction.
-- Enums are open. Value 0 is `..._UNSPECIFIED` and is never valid in a message that was sent. A receiver that meets 0 or
-  a value it does not know MUST refuse the whole message by name; it MUST NOT treat the value as any other.
+- Enums are open. Value 0 is `..._UNSPECIFIED`; it is valid only in fields whose comment gives it a meaning. A receiver that
+  meets 0 elsewhere, or a value it does not know, MUST refuse the whole message by name; it MUST NOT treat the value as any
+  other, least of all as clear.
 - Field constraints (buf.validate options) are part of the contract: a message that breaks one is malformed.
 - Unknown fields inside a signed payload are ignored, unless StatementHeader.must_understand names a feature that the
   receiver does not know: then the receiver MUST refuse the statement.

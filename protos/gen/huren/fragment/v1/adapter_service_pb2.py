@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'huren/fragment/v1/adapter_service.proto\x12\x11huren.fragment.v1\x1a\x1b\x62uf/validate/validate.proto\"4\n\rAnswerRequest\x12#\n\x0equery_envelope\x18\x01 \x01(\x0c\x42\x0b\xbaH\x08z\x06\x10\x01\x18\x80\x80@\"7\n\x0e\x41nswerResponse\x12%\n\x0f\x61nswer_envelope\x18\x01 \x01(\x0c\x42\x0c\xbaH\tz\x07\x10\x01\x18\x80\x80\x80\x08\"3\n\x12GetCoverageRequest\x12\x1d\n\x0cstatement_id\x18\x01 \x01(\x0c\x42\x07\xbaH\x04z\x02\x18 \"=\n\x13GetCoverageResponse\x12&\n\x11\x63overage_envelope\x18\x01 \x01(\x0c\x42\x0b\xbaH\x08z\x06\x10\x01\x18\x80\x80@2\xbd\x01\n\x0e\x41\x64\x61pterService\x12M\n\x06\x41nswer\x12 .huren.fragment.v1.AnswerRequest\x1a!.huren.fragment.v1.AnswerResponse\x12\\\n\x0bGetCoverage\x12%.huren.fragment.v1.GetCoverageRequest\x1a&.huren.fragment.v1.GetCoverageResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'huren/fragment/v1/adapter_service.proto\x12\x11huren.fragment.v1\x1a\x1b\x62uf/validate/validate.proto\"4\n\rAnswerRequest\x12#\n\x0equery_envelope\x18\x01 \x01(\x0c\x42\x0b\xbaH\x08z\x06\x10\x01\x18\x80\x80@\"7\n\x0e\x41nswerResponse\x12%\n\x0f\x61nswer_envelope\x18\x01 \x01(\x0c\x42\x0c\xbaH\tz\x07\x10\x01\x18\x80\x80\x80\x08\"6\n\x12GetCoverageRequest\x12 \n\x0cstatement_id\x18\x01 \x01(\x0c\x42\n\xbaH\x07z\x02h \xd8\x01\x01\"=\n\x13GetCoverageResponse\x12&\n\x11\x63overage_envelope\x18\x01 \x01(\x0c\x42\x0b\xbaH\x08z\x06\x10\x01\x18\x80\x80@2\xbd\x01\n\x0e\x41\x64\x61pterService\x12M\n\x06\x41nswer\x12 .huren.fragment.v1.AnswerRequest\x1a!.huren.fragment.v1.AnswerResponse\x12\\\n\x0bGetCoverage\x12%.huren.fragment.v1.GetCoverageRequest\x1a&.huren.fragment.v1.GetCoverageResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,7 +37,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ANSWERRESPONSE'].fields_by_name['answer_envelope']._loaded_options = None
   _globals['_ANSWERRESPONSE'].fields_by_name['answer_envelope']._serialized_options = b'\272H\tz\007\020\001\030\200\200\200\010'
   _globals['_GETCOVERAGEREQUEST'].fields_by_name['statement_id']._loaded_options = None
-  _globals['_GETCOVERAGEREQUEST'].fields_by_name['statement_id']._serialized_options = b'\272H\004z\002\030 '
+  _globals['_GETCOVERAGEREQUEST'].fields_by_name['statement_id']._serialized_options = b'\272H\007z\002h \330\001\001'
   _globals['_GETCOVERAGERESPONSE'].fields_by_name['coverage_envelope']._loaded_options = None
   _globals['_GETCOVERAGERESPONSE'].fields_by_name['coverage_envelope']._serialized_options = b'\272H\010z\006\020\001\030\200\200@'
   _globals['_ANSWERREQUEST']._serialized_start=91
@@ -45,9 +45,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ANSWERRESPONSE']._serialized_start=145
   _globals['_ANSWERRESPONSE']._serialized_end=200
   _globals['_GETCOVERAGEREQUEST']._serialized_start=202
-  _globals['_GETCOVERAGEREQUEST']._serialized_end=253
-  _globals['_GETCOVERAGERESPONSE']._serialized_start=255
-  _globals['_GETCOVERAGERESPONSE']._serialized_end=316
-  _globals['_ADAPTERSERVICE']._serialized_start=319
-  _globals['_ADAPTERSERVICE']._serialized_end=508
+  _globals['_GETCOVERAGEREQUEST']._serialized_end=256
+  _globals['_GETCOVERAGERESPONSE']._serialized_start=258
+  _globals['_GETCOVERAGERESPONSE']._serialized_end=319
+  _globals['_ADAPTERSERVICE']._serialized_start=322
+  _globals['_ADAPTERSERVICE']._serialized_end=511
 # @@protoc_insertion_point(module_scope)

@@ -68,7 +68,7 @@ class GetCoverageRequest(_message.Message):
 
     STATEMENT_ID_FIELD_NUMBER: _builtins.int
     statement_id: _builtins.bytes
-    """Statement id. Empty: the one in force."""
+    """Statement id, 32 bytes. Empty: the one in force."""
     def __init__(
         self,
         *,

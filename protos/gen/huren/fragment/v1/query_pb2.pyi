@@ -165,7 +165,7 @@ class Authorisation(_message.Message):
     basis: Global___AuthorisationBasis.ValueType
     """The ground."""
     grant_statement_id: _builtins.bytes
-    """Statement id of the grant. MUST be set with basis GRANT and MUST be empty otherwise."""
+    """Statement id of the grant, 32 bytes. MUST be set with basis GRANT and MUST be empty otherwise."""
     grant_status: Global___GrantStatus.ValueType
     """State of that grant at `grant_status_at`."""
     use_ordinal: _builtins.int
@@ -202,11 +202,8 @@ class Query(_message.Message):
 
     A transport retry sends the same envelope bytes. A new attempt is a new query with a new nonce and the next `attempt`.
 
-    An adapter MUST, in this order: decode and verify the envelope; check that the TLS peer is the signer's province and that
-    the signer is a gateway; compare `addressee` with itself, `header.issued_at` with its clock (60 seconds either way) and
-    `deadline` with its clock; look the nonce up (same nonce and same bytes: send the stored answer, byte for byte; same nonce
-    and other bytes: refuse); check catalogue, subject, window, cells and authorisation; refuse when its own registry knows
-    another home. A province's own gateway gets no shortcut.
+    What an adapter MUST check, in which order, and how it answers a query that it was sent before: the numbered list Q-1 to Q-17 of
+    docs/protocols/query-processing.md. A province's own gateway gets no shortcut.
     """
 
     DESCRIPTOR: _descriptor.Descriptor

@@ -371,8 +371,6 @@ class Penalty(_message.Message):
     """处罚决定日期. MUST lie within the window."""
     procedure: Global___Procedure.ValueType
     """程序."""
-    licence: _builtins.str
-    """暂扣或吊销证照名称及编号. Empty: none."""
     valid_until: _builtins.str
     """处罚有效期, last legal day. Empty: none stated or no end (2099-12-31 and 长期 in the sources)."""
     publicity_until: _builtins.str
@@ -406,6 +404,10 @@ class Penalty(_message.Message):
         """Every amount that the decision names, at most one of each kind."""
 
     @_builtins.property
+    def licence(self) -> Global___FreeText:
+        """暂扣或吊销证照名称及编号. Unset: none."""
+
+    @_builtins.property
     def performance(self) -> Global___Performance:
         """履行情况."""
 
@@ -422,12 +424,12 @@ class Penalty(_message.Message):
         categories: _abc.Iterable[Global___PenaltyCategory.ValueType] | None = ...,
         content: Global___FreeText | None = ...,
         amounts: _abc.Iterable[Global___Amount] | None = ...,
-        licence: _builtins.str = ...,
+        licence: Global___FreeText | None = ...,
         valid_until: _builtins.str = ...,
         publicity_until: _builtins.str = ...,
         performance: Global___Performance | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["authority", b"authority", "content", b"content", "facts", b"facts", "legal_basis", b"legal_basis", "performance", b"performance", "violation_type", b"violation_type"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["authority", b"authority", "content", b"content", "facts", b"facts", "legal_basis", b"legal_basis", "licence", b"licence", "performance", b"performance", "violation_type", b"violation_type"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
     _ClearFieldArgType: _TypeAlias = _typing.Literal["amounts", b"amounts", "authority", b"authority", "categories", b"categories", "content", b"content", "decided_on", b"decided_on", "document_number", b"document_number", "facts", b"facts", "legal_basis", b"legal_basis", "licence", b"licence", "performance", b"performance", "procedure", b"procedure", "publicity_until", b"publicity_until", "valid_until", b"valid_until", "violation_type", b"violation_type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
@@ -550,7 +552,7 @@ class Record(_message.Message):
     """
     decision_key: _builtins.str
     """Names the decision: lower-case hex of SHA-256 over UTF-8 `authority LF normalised document number LF decision day`, or,
-    where the organ gave no document number, over `record_id`. Records of one province with the same key are one decision
+    where the organ gave no document number, over `record_id`. How a document number is normalised: docs/protocols/query-processing.md. Records of one province with the same key are one decision
     and are counted once. Never shown to people, never used as identity.
     """
     source_unit: _builtins.str

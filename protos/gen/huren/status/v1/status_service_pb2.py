@@ -28,7 +28,7 @@ from huren.common.v1 import common_pb2 as huren_dot_common_dot_v1_dot_common__pb
 from huren.envelope.v1 import envelope_pb2 as huren_dot_envelope_dot_v1_dot_envelope__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$huren/status/v1/status_service.proto\x12\x0fhuren.status.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1churen/common/v1/common.proto\x1a huren/envelope/v1/envelope.proto\"\x18\n\x16GetMemberStatusRequest\"w\n\x0fSourceFreshness\x12%\n\x03key\x18\x01 \x01(\x0b\x32\x18.huren.common.v1.CellKey\x12.\n\ndata_as_of\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05stale\x18\x03 \x01(\x08\"s\n\nSigningKey\x12\r\n\x05keyid\x18\x01 \x01(\t\x12\'\n\x05suite\x18\x02 \x01(\x0e\x32\x18.huren.envelope.v1.Suite\x12-\n\tnot_after\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"_\n\nPeerHealth\x12+\n\x08province\x18\x01 \x01(\x0e\x32\x19.huren.common.v1.Province\x12\x0e\n\x06\x61sking\x18\x02 \x01(\x08\x12\x14\n\x0clast_failure\x18\x03 \x01(\t\"\xf1\x03\n\x17GetMemberStatusResponse\x12+\n\x08province\x18\x01 \x01(\x0e\x32\x19.huren.common.v1.Province\x12+\n\x04role\x18\x02 \x01(\x0e\x32\x1d.huren.envelope.v1.MemberRole\x12\x11\n\tcontracts\x18\x03 \x03(\t\x12\x18\n\x10software_version\x18\x04 \x01(\t\x12\x30\n\tcatalogue\x18\x05 \x01(\x0b\x32\x1d.huren.common.v1.CatalogueRef\x12\x30\n\x0bsigning_key\x18\x06 \x01(\x0b\x32\x1b.huren.status.v1.SigningKey\x12\x39\n\x15\x63\x65rtificate_not_after\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05\x63lock\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\x07sources\x18\t \x03(\x0b\x32 .huren.status.v1.SourceFreshness\x12*\n\x05peers\x18\n \x03(\x0b\x32\x1b.huren.status.v1.PeerHealth\x12&\n\x15\x63overage_statement_id\x18\x0b \x01(\x0c\x42\x07\xbaH\x04z\x02\x18 2u\n\rStatusService\x12\x64\n\x0fGetMemberStatus\x12\'.huren.status.v1.GetMemberStatusRequest\x1a(.huren.status.v1.GetMemberStatusResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$huren/status/v1/status_service.proto\x12\x0fhuren.status.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1churen/common/v1/common.proto\x1a huren/envelope/v1/envelope.proto\"\x18\n\x16GetMemberStatusRequest\"w\n\x0fSourceFreshness\x12%\n\x03key\x18\x01 \x01(\x0b\x32\x18.huren.common.v1.CellKey\x12.\n\ndata_as_of\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05stale\x18\x03 \x01(\x08\"s\n\nSigningKey\x12\r\n\x05keyid\x18\x01 \x01(\t\x12\'\n\x05suite\x18\x02 \x01(\x0e\x32\x18.huren.envelope.v1.Suite\x12-\n\tnot_after\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"_\n\nPeerHealth\x12+\n\x08province\x18\x01 \x01(\x0e\x32\x19.huren.common.v1.Province\x12\x0e\n\x06\x61sking\x18\x02 \x01(\x08\x12\x14\n\x0clast_failure\x18\x03 \x01(\t\"\xf4\x03\n\x17GetMemberStatusResponse\x12+\n\x08province\x18\x01 \x01(\x0e\x32\x19.huren.common.v1.Province\x12+\n\x04role\x18\x02 \x01(\x0e\x32\x1d.huren.envelope.v1.MemberRole\x12\x11\n\tcontracts\x18\x03 \x03(\t\x12\x18\n\x10software_version\x18\x04 \x01(\t\x12\x30\n\tcatalogue\x18\x05 \x01(\x0b\x32\x1d.huren.common.v1.CatalogueRef\x12\x30\n\x0bsigning_key\x18\x06 \x01(\x0b\x32\x1b.huren.status.v1.SigningKey\x12\x39\n\x15\x63\x65rtificate_not_after\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05\x63lock\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\x07sources\x18\t \x03(\x0b\x32 .huren.status.v1.SourceFreshness\x12*\n\x05peers\x18\n \x03(\x0b\x32\x1b.huren.status.v1.PeerHealth\x12)\n\x15\x63overage_statement_id\x18\x0b \x01(\x0c\x42\n\xbaH\x07z\x02h \xd8\x01\x01\x32u\n\rStatusService\x12\x64\n\x0fGetMemberStatus\x12\'.huren.status.v1.GetMemberStatusRequest\x1a(.huren.status.v1.GetMemberStatusResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,7 +36,7 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'huren.status.v1.status_serv
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_GETMEMBERSTATUSRESPONSE'].fields_by_name['coverage_statement_id']._loaded_options = None
-  _globals['_GETMEMBERSTATUSRESPONSE'].fields_by_name['coverage_statement_id']._serialized_options = b'\272H\004z\002\030 '
+  _globals['_GETMEMBERSTATUSRESPONSE'].fields_by_name['coverage_statement_id']._serialized_options = b'\272H\007z\002h \330\001\001'
   _globals['_GETMEMBERSTATUSREQUEST']._serialized_start=183
   _globals['_GETMEMBERSTATUSREQUEST']._serialized_end=207
   _globals['_SOURCEFRESHNESS']._serialized_start=209
@@ -46,7 +46,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PEERHEALTH']._serialized_start=447
   _globals['_PEERHEALTH']._serialized_end=542
   _globals['_GETMEMBERSTATUSRESPONSE']._serialized_start=545
-  _globals['_GETMEMBERSTATUSRESPONSE']._serialized_end=1042
-  _globals['_STATUSSERVICE']._serialized_start=1044
-  _globals['_STATUSSERVICE']._serialized_end=1161
+  _globals['_GETMEMBERSTATUSRESPONSE']._serialized_end=1045
+  _globals['_STATUSSERVICE']._serialized_start=1047
+  _globals['_STATUSSERVICE']._serialized_end=1164
 # @@protoc_insertion_point(module_scope)
