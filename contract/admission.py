@@ -19,7 +19,7 @@ Gateways admit when an answer arrives, verifiers when they check a report; both 
        statement, for this window, says so.
  A-12  CLEAR holds no record, FOUND at least one, SOURCE_UNAVAILABLE a reason, the others neither.
  A-13  CLEAR and FOUND have a watermark, not after the issue time and not older than the catalogue allows, and say that the
-       unified code was searched for.
+       unified code was searched for; NOT_COVERED and NOT_APPLICABLE say neither; no watermark at all is after the issue time.
  A-14  Each record is listed once, was decided in that province, fits its cell's kind, lies in the window, and makes sense.
 
 Source: docs/protocols/admission.md, which explains each rule to implementers.
@@ -154,6 +154,8 @@ def admit(opened: OpenedFragment, *, catalogue: Catalogue, coverage: VerifiedCov
             _require_fresh(cell, key, catalogue, issued_at)
             if code_position not in cell.identifiers_searched:
                 raise AdmissionError(InadmissibleReason.CODE_NOT_SEARCHED, _name(key))
+        elif cell.HasField("data_as_of") or cell.identifiers_searched:
+            _require_silence_about_sources(cell, key, issued_at)
         if any(position >= len(query.subject.identifiers) for position in cell.identifiers_searched):
             raise AdmissionError(InadmissibleReason.CODE_NOT_SEARCHED, f"{_name(key)}: a position that the query lacks")
     _require_sound_records(opened, catalogue, window)
@@ -315,6 +317,13 @@ def _require_fresh(cell: fragment_pb2.Cell, key: CellKey, catalogue: Catalogue, 
         raise AdmissionError(InadmissibleReason.STALE, f"{_name(key)}: {issued_at - data_as_of} old")
 
 
+def _require_silence_about_sources(cell: fragment_pb2.Cell, key: CellKey, issued_at: datetime) -> None:
+    if cell.state != fragment_pb2.CELL_STATE_SOURCE_UNAVAILABLE:
+        raise AdmissionError(InadmissibleReason.WATERMARK_OUT_OF_PLACE, _name(key))
+    if cell.HasField("data_as_of") and from_timestamp(cell.data_as_of) > issued_at:
+        raise AdmissionError(InadmissibleReason.WATERMARK_IN_FUTURE, _name(key))
+
+
 def _position_of_code(identifiers: Iterable[common_pb2.Identifier]) -> int:
     for position, identifier in enumerate(identifiers):
         if identifier.kind == common_pb2.IDENTIFIER_KIND_USCC:
@@ -360,8 +369,11 @@ def _require_sound_penalty(penalty: record_pb2.Penalty, where: str, window: DayR
     if _record_day(penalty.decided_on, where) not in window:
         raise AdmissionError(InadmissibleReason.RECORD_OUTSIDE_WINDOW, where)
     _require_days(where, penalty.valid_until, penalty.publicity_until, penalty.performance.performed_on)
-    if len({amount.kind for amount in penalty.amounts}) != len(penalty.amounts):
+    kinds = {amount.kind for amount in penalty.amounts}
+    if len(kinds) != len(penalty.amounts):
         raise AdmissionError(InadmissibleReason.RECORD_MALFORMED, f"{where}: two amounts of one kind")
+    if record_pb2.AMOUNT_KIND_COMBINED in kinds and len(kinds) > 1:
+        raise AdmissionError(InadmissibleReason.RECORD_MALFORMED, f"{where}: a combined amount that is split as well")
 
 
 def _require_sound_entry(

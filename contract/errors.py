@@ -10,12 +10,14 @@ A province that fails while a report is made is an outcome (contract/outcome.py)
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from typing import Final
 
 from contract.province import Province
+from contract.reasons import ENVELOPE_FAULTS, FIELDS, Words
 from huren.common.v1 import common_pb2, error_pb2
 
 
@@ -52,6 +54,7 @@ class ErrorCode(StrEnum):
     WINDOW_IN_FUTURE = "WINDOW_IN_FUTURE"
     CATALOGUE_UNKNOWN = "CATALOGUE_UNKNOWN"
     DOMAIN_UNKNOWN = "DOMAIN_UNKNOWN"
+    NOTHING_APPLICABLE = "NOTHING_APPLICABLE"
     IDENTITY_MISSING = "IDENTITY_MISSING"
     NOT_YOURSELF = "NOT_YOURSELF"
     BASIS_NOT_SERVED = "BASIS_NOT_SERVED"
@@ -80,6 +83,7 @@ class ErrorRow:
         http_status: HTTP status of the problem document.
         zh: Sentence in Chinese; `{name}` are parameters.
         en: The same in English.
+        unknown: Sentences in both languages, without parameters, where a parameter is NOT_KNOWN.
     """
 
     origin: Origin
@@ -88,7 +92,11 @@ class ErrorRow:
     http_status: int
     zh: str
     en: str
+    unknown: Words | None = None
 
+
+NOT_KNOWN: Final = "—"
+"""The value of a parameter that nobody knows."""
 
 _INVALID_ARGUMENT: Final = 3
 _NOT_FOUND: Final = 5
@@ -110,8 +118,8 @@ _LATER: Final = Retry.LATER
 ERROR_TABLE: Final[dict[ErrorCode, ErrorRow]] = {
     ErrorCode.MALFORMED_REQUEST: ErrorRow(
         _REQUESTER, _NEVER, _INVALID_ARGUMENT, 400,
-        "请求不符合接口规范：{problem}。请对照接口说明修改后重新提交。",
-        "The request does not follow the interface: {problem}. Correct it and send it again.",
+        "请求不符合接口规范：{problem_zh}。请对照接口说明修改后重新提交。",
+        "The request does not follow the interface: {problem_en}. Correct it and send it again.",
     ),
     ErrorCode.REQUEST_TOO_LARGE: ErrorRow(
         _REQUESTER, _NEVER, _RESOURCE_EXHAUSTED, 413,
@@ -135,6 +143,11 @@ ERROR_TABLE: Final[dict[ErrorCode, ErrorRow]] = {
         "该主体已于{date}注销，不能在线申请。清算义务人可到窗口办理。",
         "The subject's registration was cancelled on {date}; no report can be asked for online. Its liquidator may turn to a "
         "service window.",
+        Words(
+            "该主体已注销（登记库未载明注销日期），不能在线申请。清算义务人可到窗口办理。",
+            "The subject's registration was cancelled (the registry does not say when); no report can be asked for online. Its "
+            "liquidator may turn to a service window.",
+        ),
     ),
     ErrorCode.SUBJECT_UNKNOWN: ErrorRow(
         _REQUESTER, _NEVER, _NOT_FOUND, 404,
@@ -154,8 +167,9 @@ ERROR_TABLE: Final[dict[ErrorCode, ErrorRow]] = {
     ),
     ErrorCode.WINDOW_MALFORMED: ErrorRow(
         _REQUESTER, _NEVER, _INVALID_ARGUMENT, 400,
-        "查询时段的日期有误：{problem}。请按 YYYY-MM-DD 填写起止日期。",
-        "A day of the window is wrong: {problem}. Write first and last day as YYYY-MM-DD.",
+        "查询时段的{problem}有误，没有这一天，或未按 YYYY-MM-DD（年-月-日）填写。请修改后重新提交。",
+        "The window's {problem} is wrong: there is no such day, or it is not written as YYYY-MM-DD. Correct it and send the "
+        "request again.",
     ),
     ErrorCode.WINDOW_INVERTED: ErrorRow(
         _REQUESTER, _NEVER, _INVALID_ARGUMENT, 400,
@@ -181,6 +195,11 @@ ERROR_TABLE: Final[dict[ErrorCode, ErrorRow]] = {
         _REQUESTER, _NEVER, _INVALID_ARGUMENT, 400,
         "事项清单中没有领域“{domain}”。请从清单中选择。",
         "The catalogue has no domain {domain!r}. Choose from the catalogue.",
+    ),
+    ErrorCode.NOTHING_APPLICABLE: ErrorRow(
+        _REQUESTER, _NEVER, _INVALID_ARGUMENT, 400,
+        "所选领域不涉及所选事项，没有可以查询的内容。请重新选择。",
+        "The chosen domains carry no records of the chosen kinds, so there is nothing to ask. Choose again.",
     ),
     ErrorCode.IDENTITY_MISSING: ErrorRow(
         _REQUESTER, _NEVER, _UNAUTHENTICATED, 401,
@@ -274,6 +293,13 @@ _WIRE_RETRY: Final = {
 }
 
 
+_CODED: Final[Mapping[ErrorCode, Mapping[str, Words]]] = {
+    ErrorCode.WINDOW_MALFORMED: FIELDS,
+    ErrorCode.ENVELOPE_UNREADABLE: ENVELOPE_FAULTS,
+}
+"""Errors whose `problem` is a code, which people are told in words."""
+
+
 class HurenError(Exception):
     """An error of the table.
 
@@ -309,12 +335,24 @@ class HurenError(Exception):
     @property
     def message_zh(self) -> str:
         """The sentence in Chinese."""
-        return self.row.zh.format(**self.parameters)
+        return self._words.zh
 
     @property
     def message_en(self) -> str:
         """The sentence in English."""
-        return self.row.en.format(**self.parameters)
+        return self._words.en
+
+    @property
+    def _words(self) -> Words:
+        if self.row.unknown is not None and NOT_KNOWN in self.parameters.values():
+            return self.row.unknown
+        problem = _CODED.get(self.code, {}).get(str(self.parameters.get("problem")))
+        if problem is None:
+            return Words(self.row.zh.format(**self.parameters), self.row.en.format(**self.parameters))
+        return Words(
+            self.row.zh.format(**self.parameters | {"problem": problem.zh}),
+            self.row.en.format(**self.parameters | {"problem": problem.en}),
+        )
 
     def to_wire(self) -> error_pb2.ErrorDetail:
         """The error as the contract carries it."""

@@ -125,10 +125,11 @@ def _count_decisions(
     for position, cell in enumerate(cells):
         for index, record in enumerate(cell.records):
             reference = report_pb2.RecordRef(cell=position, record=index)
-            # An entry on a list and the decision behind it are two facts, even under one document number.
-            decisions.setdefault((str(record.WhichOneof("fact")), record.decision_key), []).append((reference, record))
+            # Entries on two lists, and the decision behind an entry, are different facts, even under one document number.
+            fact = record.list_entry.list_id if record.HasField("list_entry") else ""
+            decisions.setdefault((fact, record.decision_key), []).append((reference, record))
     for (fact, _), records in decisions.items():
-        if fact == "penalty":
+        if not fact:
             counts.penalties += 1
         else:
             counts.list_entries += 1

@@ -48,6 +48,14 @@ UNDERSTOOD: Final[frozenset[str]] = frozenset()
 
 _TIMES: Final = frozenset({Timestamp.DESCRIPTOR.full_name, Duration.DESCRIPTOR.full_name})
 
+_FIRST_SECOND: Final = -62_135_596_800
+_LAST_SECOND: Final = 253_402_300_799
+_MAX_DURATION_S: Final = 315_576_000_000
+_NANOS: Final = 1_000_000_000
+
+_EXISTS: Final = "time.exists"
+"""Stands for the rule that protobuf's own types have, beside the ids of declared rules."""
+
 _M = TypeVar("_M", bound=Message)
 
 
@@ -116,15 +124,24 @@ def check_constraints(message: Message) -> None:
         fault = PayloadFault.UNKNOWN_VALUE if violation.rule_id.startswith("enum.") else PayloadFault.CONSTRAINT_BROKEN
         raise PayloadError(fault, f"{where or message.DESCRIPTOR.name}: {violation.rule_id}")
     for field, time in _times(message):
-        try:
-            time.ToJsonString()
-        except ValueError as error:
-            raise PayloadError(PayloadFault.CONSTRAINT_BROKEN, f"{field}: {error}") from error
+        if not _exists(time):
+            raise PayloadError(PayloadFault.CONSTRAINT_BROKEN, f"{field}: no instant or duration that exists")
     header = getattr(message, "header", None)
     if isinstance(header, envelope_pb2.StatementHeader):
         for feature in header.must_understand:
             if feature not in UNDERSTOOD:
                 raise PayloadError(PayloadFault.NOT_UNDERSTOOD, feature)
+
+
+def _exists(time: Timestamp | Duration) -> bool:
+    """Whether the value is within what its type stands for.
+
+    Source: timestamp.proto (years 1 to 9999) and duration.proto (10 000 years, one sign) of protobuf.
+    """
+    if isinstance(time, Timestamp):
+        return _FIRST_SECOND <= time.seconds <= _LAST_SECOND and 0 <= time.nanos < _NANOS
+    same_sign = time.seconds == 0 or time.nanos == 0 or (time.seconds > 0) == (time.nanos > 0)
+    return abs(time.seconds) <= _MAX_DURATION_S and abs(time.nanos) < _NANOS and same_sign
 
 
 def _times(message: Message) -> Iterator[tuple[str, Timestamp | Duration]]:

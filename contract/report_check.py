@@ -35,8 +35,7 @@ from contract.days import DayRange, china_day
 from contract.outcome import Admitted, Question, Refused
 from contract.payloads import QUERY, REPORT, PayloadError, parse
 from contract.province import Province
-from contract.uscc import UsccError, parse_uscc
-from huren.common.v1 import common_pb2
+from contract.subject import require_sound_subject
 from huren.envelope.v1 import envelope_pb2
 from huren.fragment.v1 import query_pb2
 from huren.report.v1 import report_pb2
@@ -184,17 +183,12 @@ def _catalogue(report: report_pb2.Report, catalogues: CatalogueSet, statement: V
 
 def _require_sound_request(report: report_pb2.Report, catalogue: Catalogue, statement: VerifiedPayload) -> None:
     try:
-        parse_uscc(report.subject.uscc)
+        require_sound_subject(report.subject)
         window = DayRange.from_wire(report.window)
-    except (UsccError, ValueError) as error:
+    except ValueError as error:
         raise ReportError(ReportFault.REQUEST_MALFORMED, str(error)) from error
     if not window.within_limit or window.last > china_day(statement.issued_at):
         raise ReportError(ReportFault.REQUEST_MALFORMED, "the window is too long or ends in the future")
-    codes = [entry.value for entry in report.subject.identifiers if entry.kind == common_pb2.IDENTIFIER_KIND_USCC]
-    if codes != [report.subject.uscc]:
-        raise ReportError(
-            ReportFault.REQUEST_MALFORMED, "expected one identifier of kind USCC, equal to the subject's code"
-        )
     asked = [cell_key(key) for key in report.cells]
     if asked != [key for key in catalogue.cells if key in set(asked)]:
         raise ReportError(ReportFault.REQUEST_MALFORMED, "the cells are not the catalogue's, in its order, each once")

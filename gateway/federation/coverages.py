@@ -5,6 +5,8 @@ A fragment names the statement it was made under; it counts only together with t
 
 from __future__ import annotations
 
+from typing import Final
+
 from contract.admission import AdmissionError, open_coverage
 from contract.catalogue import Catalogue
 from contract.outcome import InadmissibleReason, VerifiedCoverage
@@ -14,6 +16,9 @@ from gateway.store.store import Store
 from signing import Verifier
 
 _Key = tuple[Province, bytes, bytes]
+
+_REMEMBERED: Final = 256
+"""A province states its coverage anew a few times a year; one that does so with every answer must not fill the memory."""
 
 
 class Coverages:
@@ -47,5 +52,7 @@ class Coverages:
             raise AdmissionError(InadmissibleReason.WRONG_COVERAGE, "the province gave another statement than named")
         if not kept:
             await self._store.keep_coverage(province, statement_id, envelope)
+        if len(self._known) >= _REMEMBERED:
+            self._known.pop(next(iter(self._known)))
         self._known[key] = verified
         return verified

@@ -145,10 +145,15 @@ def _cells(request: wire.RequestReportRequest, catalogue: Catalogue) -> tuple[co
         if domain not in catalogue.domain_by_id:
             raise HurenError(ErrorCode.DOMAIN_UNKNOWN, field="domains", domain=domain)
     domains, kinds = set(request.domains), set(request.kinds)
-    return tuple(
-        common_pb2.CellKey(domain=domain, kind=common_pb2.RecordKind.ValueType(kind))
+    chosen = [
+        (domain, kind)
         for domain, kind in catalogue.cells
         if (not domains or domain in domains) and (not kinds or kind in kinds)
+    ]
+    if catalogue.carried.keys().isdisjoint(chosen):
+        raise HurenError(ErrorCode.NOTHING_APPLICABLE, field="kinds")
+    return tuple(
+        common_pb2.CellKey(domain=domain, kind=common_pb2.RecordKind.ValueType(kind)) for domain, kind in chosen
     )
 
 

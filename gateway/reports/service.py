@@ -193,9 +193,13 @@ class ReportService:
             accepted = await self._intake.accept(message, caller, self._clock())
         except RegistryUnavailableError as error:
             raise HurenError(ErrorCode.STORE_UNAVAILABLE) from error
-        if self._production and (accepted.catalogue.unverified or not self._issuer_verified):
-            raise HurenError(ErrorCode.UNVERIFIED_IN_PRODUCTION)
+        self._require_verified(accepted.catalogue)
         return accepted
+
+    def _require_verified(self, catalogue: Catalogue) -> None:
+        """In production nothing rests on an entry or a name that nobody has confirmed."""
+        if self._production and (catalogue.unverified or not self._issuer_verified):
+            raise HurenError(ErrorCode.UNVERIFIED_IN_PRODUCTION)
 
     async def _issued_before(self, message: wire.RequestReportRequest, caller: Caller) -> Sealed | None:
         """The report of the same request, where it was issued before something made the request unacceptable."""
@@ -208,9 +212,13 @@ class ReportService:
         with self._step(Step.OPEN):
             request, is_new = await self._open(accepted)
             sealed = None if is_new else await self._store.find_report_of(request.request_id)
+            if sealed is None and request.subject != accepted.subject:
+                # Renamed, moved or revoked since: what was got about the subject as it was does not count any more.
+                request = await self._store.renew_subject(request, accepted.subject)
         if sealed is not None:
             return sealed
         catalogue = self._catalogue_of(request)
+        self._require_verified(catalogue)
         with self._step(Step.RECALL):
             attempts = {} if is_new else await self._store.attempts(request.request_id)
             recalled = [] if is_new else await self._recall(request, catalogue)
@@ -284,7 +292,7 @@ class ReportService:
         now = self._clock()
         for before in await self._store.admitted_before(request.request_id):
             question = self._own_question(before.query)
-            if question is None or question.province in recalled:
+            if question is None or question.query.subject != request.subject or question.province in recalled:
                 continue
             again = await self._fanout.readmit(question, before.answer, catalogue=catalogue, at=now)
             if again is not None and not merge(request.cells, (again.province,), (again,)).gaps:

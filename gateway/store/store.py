@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, NewType, assert_never
+from typing import Any, Final, NewType, assert_never
 
 from sqlalchemy import RowMapping, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -49,6 +49,9 @@ class AuditRow:
     statement_id: bytes = b""
 
 
+_AUDIT_FIELDS: Final = tuple(field.name for field in fields(AuditRow))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredRequest:
     """A request as it was opened. Later tries work from this, not from what they were sent."""
@@ -82,7 +85,7 @@ class Store:
 
     async def prepare(self) -> None:
         """Creates what is missing."""
-        await self._database.create_tables(tables.metadata)
+        await tables.prepare(self._database)
 
     async def record(self, *rows: AuditRow) -> None:
         """Writes audit rows that go with no other change."""
@@ -136,6 +139,18 @@ class Store:
                 raise
             return earlier
         return request
+
+    async def renew_subject(self, request: StoredRequest, subject: common_pb2.Subject) -> StoredRequest:
+        """Takes the subject as the registry knows it now into a request that is open."""
+        table = tables.requests
+        change = (
+            update(table)
+            .where(table.c.request_id == request.request_id, table.c.state == "OPEN")
+            .values(subject=subject.SerializeToString(deterministic=True))
+        )
+        async with self._database.write() as connection:
+            await connection.execute(change)
+        return replace(request, subject=subject)
 
     async def attempts(self, request_id: RequestId) -> dict[Province, int]:
         """The number of queries that each province was sent for a request."""
@@ -354,7 +369,7 @@ def _outcome_row(outcome: Outcome) -> dict[str, object]:
 
 
 async def _audit(connection: AsyncConnection, rows: Iterable[AuditRow]) -> None:
-    values = [{**asdict(row), "at": _text(row.at)} for row in rows]
+    values = [{name: getattr(row, name) for name in _AUDIT_FIELDS} | {"at": _text(row.at)} for row in rows]
     if values:
         await connection.execute(insert(tables.audit), values)
 

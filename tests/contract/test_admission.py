@@ -557,6 +557,21 @@ _CELLS = [
     ("no watermark on CLEAR", _of(EMPTY, lambda one: one.ClearField("data_as_of")), "WATERMARK_MISSING"),
     ("no watermark on FOUND", _of(LIST_CELL, lambda one: one.ClearField("data_as_of")), "WATERMARK_MISSING"),
     ("watermark in the future", _watermark(EMPTY, NOW + INSTANT), "WATERMARK_IN_FUTURE"),
+    (
+        "watermark of what is not covered",
+        _of(UNCOVERED, lambda one: one.data_as_of.CopyFrom(to_timestamp(NOW))),
+        "WATERMARK_OUT_OF_PLACE",
+    ),
+    (
+        "what does not apply was searched for",
+        _of(INAPPLICABLE, lambda one: one.identifiers_searched.append(0)),
+        "WATERMARK_OUT_OF_PLACE",
+    ),
+    (
+        "watermark in the future, unavailable",
+        _of(SILENT, lambda one: one.data_as_of.CopyFrom(to_timestamp(NOW + INSTANT))),
+        "WATERMARK_IN_FUTURE",
+    ),
     ("stale CLEAR", _watermark(EMPTY, NOW - LIMIT - INSTANT), "STALE"),
     ("stale FOUND", _watermark(LIST_CELL, NOW - LIMIT - INSTANT), "STALE"),
     ("code not searched", _of(EMPTY, lambda one: one.identifiers_searched.remove(0)), "CODE_NOT_SEARCHED"),
@@ -653,6 +668,11 @@ _RECORDS = [
     (
         "collected after the fragment was issued",
         _record(lambda record: record.collected_at.CopyFrom(to_timestamp(NOW + SECOND))),
+        "RECORD_MALFORMED",
+    ),
+    (
+        "combined and split",
+        _record(lambda record: record.penalty.amounts.add(kind=record_pb2.AMOUNT_KIND_COMBINED, fen=1)),
         "RECORD_MALFORMED",
     ),
     ("two fines", _record(lambda record: record.penalty.amounts.append(_FINE)), "RECORD_MALFORMED"),

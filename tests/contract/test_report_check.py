@@ -307,6 +307,17 @@ _REQUEST = [
     ("no catalogue", Case(lambda report: setattr(report, "catalogue_file", b"{}")), "CATALOGUE_WRONG"),
     ("catalogue of nobody", Case(_other_catalogue(CATALOGUE.file + b"\n")), "CATALOGUE_NOT_KNOWN"),
     ("catalogue without a province", Case(_other_catalogue(_three_provinces())), "CATALOGUE_NOT_KNOWN"),
+    (
+        "name that nobody searched",
+        Case(lambda report: setattr(report.subject, "name", "另一示例企业")),
+        "REQUEST_MALFORMED",
+    ),
+    ("no name from a registry", Case(lambda report: setattr(report.subject, "name", "")), "REQUEST_MALFORMED"),
+    (
+        "cancelled subject",
+        Case(lambda report: setattr(report.subject, "registration_status", common_pb2.REGISTRATION_STATUS_CANCELLED)),
+        "REQUEST_MALFORMED",
+    ),
     ("specimen not marked", Case(lambda report: setattr(report, "specimen", False)), "SPECIMEN_NOT_MARKED"),
     ("cells out of order", _cells([LIST_CELL, PENALTY_CELL, UNCOVERED]), "REQUEST_MALFORMED"),
     ("cell twice", _cells([PENALTY_CELL, PENALTY_CELL, LIST_CELL, UNCOVERED]), "REQUEST_MALFORMED"),

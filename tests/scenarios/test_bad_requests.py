@@ -76,6 +76,9 @@ async def refused(live: Live, code: str = SUBJECT_CODE, **changes: Any) -> error
             {"catalogue_version": "1999-01"}, "CATALOGUE_UNKNOWN", "catalogue_version", id="unknown-catalogue"
         ),
         pytest.param({"domains": ["alchemy"]}, "DOMAIN_UNKNOWN", "domains", id="unknown-domain"),
+        pytest.param(
+            {"domains": ["court_enforcement"], "kinds": [1]}, "NOTHING_APPLICABLE", "kinds", id="nothing-that-applies"
+        ),
         pytest.param({"domains": ["taxation", "taxation"]}, "MALFORMED_REQUEST", "domains", id="a-domain-twice"),
         pytest.param({"kinds": [9]}, "MALFORMED_REQUEST", "kinds", id="unknown-kind"),
         pytest.param({"purpose": 99}, "MALFORMED_REQUEST", "purpose", id="unknown-purpose"),

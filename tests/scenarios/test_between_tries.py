@@ -22,8 +22,8 @@ from huren.report.v1 import report_service_pb2 as wire
 from runtime.grpc_errors import error_detail
 from sandbox.pki import PKI
 from signing import Compromised
-from tests.support.federation import GATEWAY, NOW, SUBJECT_CODE, Federation
-from tests.support.live import live_federation
+from tests.support.federation import GATEWAY, NOW, SUBJECT_CODE, Federation, registry_entry
+from tests.support.live import honest, live_federation
 
 ONE_FAILURE_OPENS = BreakerPolicy(failures_to_open=1, open_for=timedelta(hours=1), open_for_at_most=timedelta(hours=1))
 
@@ -159,3 +159,25 @@ async def test_a_requester_that_goes_away_leaves_nothing_half_open(pki: PKI, tmp
         gate.set()
         assert (await live.request(idempotency_key="goes-away")).WhichOneof("result") == "sealed"
         assert len(await live.rows(tables.reports)) == 1
+
+
+async def test_a_subject_that_was_renamed_meanwhile_is_asked_for_anew(pki: PKI, tmp_path: Path) -> None:
+    """What happens: a request stays open; the subject is renamed; the same key is used again.
+
+    What must result: the report names the subject as it is now, and every province searched for that name.
+    """
+
+    async def down(_federation: Federation, _question: Question) -> bytes:
+        raise RuntimeError("down")
+
+    async with live_federation(pki, tmp_path, patience=timedelta(seconds=4)) as live:
+        live.provinces[Province.HEBEI].behaviour = down
+        assert (await live.request(idempotency_key="old-and-new")).WhichOneof("result") == "open"
+        live.provinces[Province.HEBEI].behaviour = honest()
+        live.registry.entries = {SUBJECT_CODE: registry_entry(name="北京示例新名机械有限公司")}
+        sealed = (await live.request(idempotency_key="old-and-new")).sealed
+        federation = live.federation
+        checked = check_report(sealed.report_envelope, verifier=federation.verifier, catalogues=federation.catalogues)
+        assert checked.report.subject.name == "北京示例新名机械有限公司"
+        again = {province: len(state.received) for province, state in live.provinces.items()}
+        assert again[Province.BEIJING] == again[Province.TIANJIN] == again[Province.SHANXI] == 2

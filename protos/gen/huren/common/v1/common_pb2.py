@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1churen/common/v1/common.proto\x12\x0fhuren.common.v1\x1a\x1b\x62uf/validate/validate.proto\"o\n\x07\x43\x65llKey\x12-\n\x06\x64omain\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9_]{0,47}$\x12\x35\n\x04kind\x18\x02 \x01(\x0e\x32\x1b.huren.common.v1.RecordKindB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\"w\n\x06Window\x12\x36\n\tfirst_day\x18\x01 \x01(\tB#\xbaH r\x1e\x32\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$\x12\x35\n\x08last_day\x18\x02 \x01(\tB#\xbaH r\x1e\x32\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$\"\xd8\x01\n\nIdentifier\x12\x39\n\x04kind\x18\x01 \x01(\x0e\x32\x1f.huren.common.v1.IdentifierKindB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x19\n\x05value\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01\x12:\n\nvalid_from\x18\x03 \x01(\tB&\xbaH#r!2\x1f^([0-9]{4}-[0-9]{2}-[0-9]{2})?$\x12\x38\n\x08valid_to\x18\x04 \x01(\tB&\xbaH#r!2\x1f^([0-9]{4}-[0-9]{2}-[0-9]{2})?$\"\xd1\x02\n\x07Subject\x12.\n\x04uscc\x18\x01 \x01(\tB \xbaH\x1dr\x1b\x32\x19^[0-9A-HJ-NPQRTUWXY]{18}$\x12\x16\n\x04name\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x36\n\x04kind\x18\x03 \x01(\x0e\x32\x1c.huren.common.v1.SubjectKindB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12L\n\x13registration_status\x18\x04 \x01(\x0e\x32#.huren.common.v1.RegistrationStatusB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12:\n\nhome_basis\x18\x05 \x01(\x0e\x32\x1a.huren.common.v1.HomeBasisB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12<\n\x0bidentifiers\x18\x06 \x03(\x0b\x32\x1b.huren.common.v1.IdentifierB\n\xbaH\x07\x92\x01\x04\x08\x01\x10@\"C\n\x0c\x43\x61talogueRef\x12\x1a\n\x07version\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18 \x12\x17\n\x06\x64igest\x18\x02 \x01(\x0c\x42\x07\xbaH\x04z\x02h \"V\n\x07\x43ontact\x12\x18\n\x04unit\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01\x12\x1a\n\ttelephone\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x15\n\x03url\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xac\x02*y\n\x08Province\x12\x18\n\x14PROVINCE_UNSPECIFIED\x10\x00\x12\x14\n\x10PROVINCE_BEIJING\x10\x0b\x12\x14\n\x10PROVINCE_TIANJIN\x10\x0c\x12\x12\n\x0ePROVINCE_HEBEI\x10\r\x12\x13\n\x0fPROVINCE_SHANXI\x10\x0e*`\n\nRecordKind\x12\x1b\n\x17RECORD_KIND_UNSPECIFIED\x10\x00\x12\x17\n\x13RECORD_KIND_PENALTY\x10\x01\x12\x1c\n\x18RECORD_KIND_SERIOUS_LIST\x10\x02*\xf7\x01\n\x0eIdentifierKind\x12\x1f\n\x1bIDENTIFIER_KIND_UNSPECIFIED\x10\x00\x12\x18\n\x14IDENTIFIER_KIND_USCC\x10\x01\x12\x1f\n\x1bIDENTIFIER_KIND_FORMER_USCC\x10\x02\x12%\n!IDENTIFIER_KIND_ORGANISATION_CODE\x10\x03\x12\'\n#IDENTIFIER_KIND_REGISTRATION_NUMBER\x10\x04\x12\x18\n\x14IDENTIFIER_KIND_NAME\x10\x05\x12\x1f\n\x1bIDENTIFIER_KIND_FORMER_NAME\x10\x06*\xad\x01\n\x0bSubjectKind\x12\x1c\n\x18SUBJECT_KIND_UNSPECIFIED\x10\x00\x12\x1b\n\x17SUBJECT_KIND_ENTERPRISE\x10\x01\x12$\n SUBJECT_KIND_INDIVIDUAL_BUSINESS\x10\x02\x12$\n SUBJECT_KIND_FARMERS_COOPERATIVE\x10\x03\x12\x17\n\x13SUBJECT_KIND_BRANCH\x10\x04*\xc6\x01\n\x12RegistrationStatus\x12#\n\x1fREGISTRATION_STATUS_UNSPECIFIED\x10\x00\x12\x1e\n\x1aREGISTRATION_STATUS_ACTIVE\x10\x01\x12\'\n#REGISTRATION_STATUS_LICENCE_REVOKED\x10\x02\x12!\n\x1dREGISTRATION_STATUS_CANCELLED\x10\x03\x12\x1f\n\x1bREGISTRATION_STATUS_UNKNOWN\x10\x04*\\\n\tHomeBasis\x12\x1a\n\x16HOME_BASIS_UNSPECIFIED\x10\x00\x12\x17\n\x13HOME_BASIS_REGISTRY\x10\x01\x12\x1a\n\x16HOME_BASIS_CODE_DIGITS\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1churen/common/v1/common.proto\x12\x0fhuren.common.v1\x1a\x1b\x62uf/validate/validate.proto\"o\n\x07\x43\x65llKey\x12-\n\x06\x64omain\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9_]{0,47}$\x12\x35\n\x04kind\x18\x02 \x01(\x0e\x32\x1b.huren.common.v1.RecordKindB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\"w\n\x06Window\x12\x36\n\tfirst_day\x18\x01 \x01(\tB#\xbaH r\x1e\x32\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$\x12\x35\n\x08last_day\x18\x02 \x01(\tB#\xbaH r\x1e\x32\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$\"\x94\x02\n\nIdentifier\x12\x39\n\x04kind\x18\x01 \x01(\x0e\x32\x1f.huren.common.v1.IdentifierKindB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12U\n\x05value\x18\x02 \x01(\tBF\xbaHCrA\x10\x01\x18\xc8\x01\x32:^[^\\x00-\\x1f\\x7f-\\x9f\\x{202a}-\\x{202e}\\x{2066}-\\x{2069}]*$\x12:\n\nvalid_from\x18\x03 \x01(\tB&\xbaH#r!2\x1f^([0-9]{4}-[0-9]{2}-[0-9]{2})?$\x12\x38\n\x08valid_to\x18\x04 \x01(\tB&\xbaH#r!2\x1f^([0-9]{4}-[0-9]{2}-[0-9]{2})?$\"\x8d\x03\n\x07Subject\x12.\n\x04uscc\x18\x01 \x01(\tB \xbaH\x1dr\x1b\x32\x19^[0-9A-HJ-NPQRTUWXY]{18}$\x12R\n\x04name\x18\x02 \x01(\tBD\xbaHAr?\x18\xc8\x01\x32:^[^\\x00-\\x1f\\x7f-\\x9f\\x{202a}-\\x{202e}\\x{2066}-\\x{2069}]*$\x12\x36\n\x04kind\x18\x03 \x01(\x0e\x32\x1c.huren.common.v1.SubjectKindB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12L\n\x13registration_status\x18\x04 \x01(\x0e\x32#.huren.common.v1.RegistrationStatusB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12:\n\nhome_basis\x18\x05 \x01(\x0e\x32\x1a.huren.common.v1.HomeBasisB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12<\n\x0bidentifiers\x18\x06 \x03(\x0b\x32\x1b.huren.common.v1.IdentifierB\n\xbaH\x07\x92\x01\x04\x08\x01\x10@\"C\n\x0c\x43\x61talogueRef\x12\x1a\n\x07version\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18 \x12\x17\n\x06\x64igest\x18\x02 \x01(\x0c\x42\x07\xbaH\x04z\x02h \"\x8a\x02\n\x07\x43ontact\x12T\n\x04unit\x18\x01 \x01(\tBF\xbaHCrA\x10\x01\x18\xc8\x01\x32:^[^\\x00-\\x1f\\x7f-\\x9f\\x{202a}-\\x{202e}\\x{2066}-\\x{2069}]*$\x12V\n\ttelephone\x18\x02 \x01(\tBC\xbaH@r>\x18@2:^[^\\x00-\\x1f\\x7f-\\x9f\\x{202a}-\\x{202e}\\x{2066}-\\x{2069}]*$\x12Q\n\x03url\x18\x03 \x01(\tBD\xbaHAr?\x18\xac\x02\x32:^[^\\x00-\\x1f\\x7f-\\x9f\\x{202a}-\\x{202e}\\x{2066}-\\x{2069}]*$*y\n\x08Province\x12\x18\n\x14PROVINCE_UNSPECIFIED\x10\x00\x12\x14\n\x10PROVINCE_BEIJING\x10\x0b\x12\x14\n\x10PROVINCE_TIANJIN\x10\x0c\x12\x12\n\x0ePROVINCE_HEBEI\x10\r\x12\x13\n\x0fPROVINCE_SHANXI\x10\x0e*`\n\nRecordKind\x12\x1b\n\x17RECORD_KIND_UNSPECIFIED\x10\x00\x12\x17\n\x13RECORD_KIND_PENALTY\x10\x01\x12\x1c\n\x18RECORD_KIND_SERIOUS_LIST\x10\x02*\xf7\x01\n\x0eIdentifierKind\x12\x1f\n\x1bIDENTIFIER_KIND_UNSPECIFIED\x10\x00\x12\x18\n\x14IDENTIFIER_KIND_USCC\x10\x01\x12\x1f\n\x1bIDENTIFIER_KIND_FORMER_USCC\x10\x02\x12%\n!IDENTIFIER_KIND_ORGANISATION_CODE\x10\x03\x12\'\n#IDENTIFIER_KIND_REGISTRATION_NUMBER\x10\x04\x12\x18\n\x14IDENTIFIER_KIND_NAME\x10\x05\x12\x1f\n\x1bIDENTIFIER_KIND_FORMER_NAME\x10\x06*\xad\x01\n\x0bSubjectKind\x12\x1c\n\x18SUBJECT_KIND_UNSPECIFIED\x10\x00\x12\x1b\n\x17SUBJECT_KIND_ENTERPRISE\x10\x01\x12$\n SUBJECT_KIND_INDIVIDUAL_BUSINESS\x10\x02\x12$\n SUBJECT_KIND_FARMERS_COOPERATIVE\x10\x03\x12\x17\n\x13SUBJECT_KIND_BRANCH\x10\x04*\xc6\x01\n\x12RegistrationStatus\x12#\n\x1fREGISTRATION_STATUS_UNSPECIFIED\x10\x00\x12\x1e\n\x1aREGISTRATION_STATUS_ACTIVE\x10\x01\x12\'\n#REGISTRATION_STATUS_LICENCE_REVOKED\x10\x02\x12!\n\x1dREGISTRATION_STATUS_CANCELLED\x10\x03\x12\x1f\n\x1bREGISTRATION_STATUS_UNKNOWN\x10\x04*\\\n\tHomeBasis\x12\x1a\n\x16HOME_BASIS_UNSPECIFIED\x10\x00\x12\x17\n\x13HOME_BASIS_REGISTRY\x10\x01\x12\x1a\n\x16HOME_BASIS_CODE_DIGITS\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,7 +43,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_IDENTIFIER'].fields_by_name['kind']._loaded_options = None
   _globals['_IDENTIFIER'].fields_by_name['kind']._serialized_options = b'\272H\007\202\001\004\020\001 \000'
   _globals['_IDENTIFIER'].fields_by_name['value']._loaded_options = None
-  _globals['_IDENTIFIER'].fields_by_name['value']._serialized_options = b'\272H\007r\005\020\001\030\310\001'
+  _globals['_IDENTIFIER'].fields_by_name['value']._serialized_options = b'\272HCrA\020\001\030\310\0012:^[^\\x00-\\x1f\\x7f-\\x9f\\x{202a}-\\x{202e}\\x{2066}-\\x{2069}]*$'
   _globals['_IDENTIFIER'].fields_by_name['valid_from']._loaded_options = None
   _globals['_IDENTIFIER'].fields_by_name['valid_from']._serialized_options = b'\272H#r!2\037^([0-9]{4}-[0-9]{2}-[0-9]{2})?$'
   _globals['_IDENTIFIER'].fields_by_name['valid_to']._loaded_options = None
@@ -51,7 +51,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SUBJECT'].fields_by_name['uscc']._loaded_options = None
   _globals['_SUBJECT'].fields_by_name['uscc']._serialized_options = b'\272H\035r\0332\031^[0-9A-HJ-NPQRTUWXY]{18}$'
   _globals['_SUBJECT'].fields_by_name['name']._loaded_options = None
-  _globals['_SUBJECT'].fields_by_name['name']._serialized_options = b'\272H\005r\003\030\310\001'
+  _globals['_SUBJECT'].fields_by_name['name']._serialized_options = b'\272HAr?\030\310\0012:^[^\\x00-\\x1f\\x7f-\\x9f\\x{202a}-\\x{202e}\\x{2066}-\\x{2069}]*$'
   _globals['_SUBJECT'].fields_by_name['kind']._loaded_options = None
   _globals['_SUBJECT'].fields_by_name['kind']._serialized_options = b'\272H\007\202\001\004\020\001 \000'
   _globals['_SUBJECT'].fields_by_name['registration_status']._loaded_options = None
@@ -65,33 +65,33 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CATALOGUEREF'].fields_by_name['digest']._loaded_options = None
   _globals['_CATALOGUEREF'].fields_by_name['digest']._serialized_options = b'\272H\004z\002h '
   _globals['_CONTACT'].fields_by_name['unit']._loaded_options = None
-  _globals['_CONTACT'].fields_by_name['unit']._serialized_options = b'\272H\007r\005\020\001\030\310\001'
+  _globals['_CONTACT'].fields_by_name['unit']._serialized_options = b'\272HCrA\020\001\030\310\0012:^[^\\x00-\\x1f\\x7f-\\x9f\\x{202a}-\\x{202e}\\x{2066}-\\x{2069}]*$'
   _globals['_CONTACT'].fields_by_name['telephone']._loaded_options = None
-  _globals['_CONTACT'].fields_by_name['telephone']._serialized_options = b'\272H\004r\002\030@'
+  _globals['_CONTACT'].fields_by_name['telephone']._serialized_options = b'\272H@r>\030@2:^[^\\x00-\\x1f\\x7f-\\x9f\\x{202a}-\\x{202e}\\x{2066}-\\x{2069}]*$'
   _globals['_CONTACT'].fields_by_name['url']._loaded_options = None
-  _globals['_CONTACT'].fields_by_name['url']._serialized_options = b'\272H\005r\003\030\254\002'
-  _globals['_PROVINCE']._serialized_start=1028
-  _globals['_PROVINCE']._serialized_end=1149
-  _globals['_RECORDKIND']._serialized_start=1151
-  _globals['_RECORDKIND']._serialized_end=1247
-  _globals['_IDENTIFIERKIND']._serialized_start=1250
-  _globals['_IDENTIFIERKIND']._serialized_end=1497
-  _globals['_SUBJECTKIND']._serialized_start=1500
-  _globals['_SUBJECTKIND']._serialized_end=1673
-  _globals['_REGISTRATIONSTATUS']._serialized_start=1676
-  _globals['_REGISTRATIONSTATUS']._serialized_end=1874
-  _globals['_HOMEBASIS']._serialized_start=1876
-  _globals['_HOMEBASIS']._serialized_end=1968
+  _globals['_CONTACT'].fields_by_name['url']._serialized_options = b'\272HAr?\030\254\0022:^[^\\x00-\\x1f\\x7f-\\x9f\\x{202a}-\\x{202e}\\x{2066}-\\x{2069}]*$'
+  _globals['_PROVINCE']._serialized_start=1329
+  _globals['_PROVINCE']._serialized_end=1450
+  _globals['_RECORDKIND']._serialized_start=1452
+  _globals['_RECORDKIND']._serialized_end=1548
+  _globals['_IDENTIFIERKIND']._serialized_start=1551
+  _globals['_IDENTIFIERKIND']._serialized_end=1798
+  _globals['_SUBJECTKIND']._serialized_start=1801
+  _globals['_SUBJECTKIND']._serialized_end=1974
+  _globals['_REGISTRATIONSTATUS']._serialized_start=1977
+  _globals['_REGISTRATIONSTATUS']._serialized_end=2175
+  _globals['_HOMEBASIS']._serialized_start=2177
+  _globals['_HOMEBASIS']._serialized_end=2269
   _globals['_CELLKEY']._serialized_start=78
   _globals['_CELLKEY']._serialized_end=189
   _globals['_WINDOW']._serialized_start=191
   _globals['_WINDOW']._serialized_end=310
   _globals['_IDENTIFIER']._serialized_start=313
-  _globals['_IDENTIFIER']._serialized_end=529
-  _globals['_SUBJECT']._serialized_start=532
-  _globals['_SUBJECT']._serialized_end=869
-  _globals['_CATALOGUEREF']._serialized_start=871
-  _globals['_CATALOGUEREF']._serialized_end=938
-  _globals['_CONTACT']._serialized_start=940
-  _globals['_CONTACT']._serialized_end=1026
+  _globals['_IDENTIFIER']._serialized_end=589
+  _globals['_SUBJECT']._serialized_start=592
+  _globals['_SUBJECT']._serialized_end=989
+  _globals['_CATALOGUEREF']._serialized_start=991
+  _globals['_CATALOGUEREF']._serialized_end=1058
+  _globals['_CONTACT']._serialized_start=1061
+  _globals['_CONTACT']._serialized_end=1327
 # @@protoc_insertion_point(module_scope)

@@ -12,6 +12,8 @@ Conventions of the whole contract (huren.*.v1):
 - Enums are open. Value 0 is `..._UNSPECIFIED`; it is valid only in fields whose comment gives it a meaning. A receiver that
   meets 0 elsewhere, or a value it does not know, MUST refuse the whole message by name; it MUST NOT treat the value as any
   other, least of all as clear.
+- Text that people read holds no control characters and no bidirectional controls (U+202A to U+202E, U+2066 to U+2069); free text
+  may hold line feeds and tabs. Blanks around it are removed before it is sent.
 - Field constraints (buf.validate options) are part of the contract: a message that breaks one is malformed.
 - Unknown fields inside a signed payload are ignored, unless StatementHeader.must_understand names a feature that the
   receiver does not know: then the receiver MUST refuse the statement.

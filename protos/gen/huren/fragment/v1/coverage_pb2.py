@@ -27,7 +27,7 @@ from huren.common.v1 import common_pb2 as huren_dot_common_dot_v1_dot_common__pb
 from huren.envelope.v1 import envelope_pb2 as huren_dot_envelope_dot_v1_dot_envelope__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n huren/fragment/v1/coverage.proto\x12\x11huren.fragment.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1churen/common/v1/common.proto\x1a huren/envelope/v1/envelope.proto\"\x91\x03\n\x0c\x43\x65llCoverage\x12-\n\x03key\x18\x01 \x01(\x0b\x32\x18.huren.common.v1.CellKeyB\x06\xbaH\x03\xc8\x01\x01\x12\x0f\n\x07\x63overed\x18\x02 \x01(\x08\x12=\n\rcomplete_from\x18\x03 \x01(\tB&\xbaH#r!2\x1f^([0-9]{4}-[0-9]{2}-[0-9]{2})?$\x12\x34\n\ndepartment\x18\x04 \x01(\x0b\x32\x18.huren.common.v1.ContactB\x06\xbaH\x03\xc8\x01\x01\x12(\n\x17supply_lag_working_days\x18\x05 \x01(\rB\x07\xbaH\x04*\x02\x18Z\x12#\n\x11supply_lag_source\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01:}\xbaHz\x1ax\n\x16\x63overage.complete_from\x12\x32\x63omplete_from is set where covered, and only there\x1a*this.covered == (this.complete_from != \'\')\"R\n\x12UnattributableRows\x12-\n\x03key\x18\x01 \x01(\x0b\x32\x18.huren.common.v1.CellKeyB\x06\xbaH\x03\xc8\x01\x01\x12\r\n\x05\x63ount\x18\x02 \x01(\x04\"\xb9\x02\n\x08\x43overage\x12:\n\x06header\x18\x01 \x01(\x0b\x32\".huren.envelope.v1.StatementHeaderB\x06\xbaH\x03\xc8\x01\x01\x12\x38\n\tcatalogue\x18\x02 \x01(\x0b\x32\x1d.huren.common.v1.CatalogueRefB\x06\xbaH\x03\xc8\x01\x01\x12;\n\x05\x63\x65lls\x18\x03 \x03(\x0b\x32\x1f.huren.fragment.v1.CellCoverageB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\x80\x04\x12\x30\n\x06issuer\x18\x04 \x01(\x0b\x32\x18.huren.common.v1.ContactB\x06\xbaH\x03\xc8\x01\x01\x12H\n\x0eunattributable\x18\x05 \x03(\x0b\x32%.huren.fragment.v1.UnattributableRowsB\t\xbaH\x06\x92\x01\x03\x10\x80\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n huren/fragment/v1/coverage.proto\x12\x11huren.fragment.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1churen/common/v1/common.proto\x1a huren/envelope/v1/envelope.proto\"\xcd\x03\n\x0c\x43\x65llCoverage\x12-\n\x03key\x18\x01 \x01(\x0b\x32\x18.huren.common.v1.CellKeyB\x06\xbaH\x03\xc8\x01\x01\x12\x0f\n\x07\x63overed\x18\x02 \x01(\x08\x12=\n\rcomplete_from\x18\x03 \x01(\tB&\xbaH#r!2\x1f^([0-9]{4}-[0-9]{2}-[0-9]{2})?$\x12\x34\n\ndepartment\x18\x04 \x01(\x0b\x32\x18.huren.common.v1.ContactB\x06\xbaH\x03\xc8\x01\x01\x12(\n\x17supply_lag_working_days\x18\x05 \x01(\rB\x07\xbaH\x04*\x02\x18Z\x12_\n\x11supply_lag_source\x18\x06 \x01(\tBD\xbaHAr?\x18\xc8\x01\x32:^[^\\x00-\\x1f\\x7f-\\x9f\\x{202a}-\\x{202e}\\x{2066}-\\x{2069}]*$:}\xbaHz\x1ax\n\x16\x63overage.complete_from\x12\x32\x63omplete_from is set where covered, and only there\x1a*this.covered == (this.complete_from != \'\')\"R\n\x12UnattributableRows\x12-\n\x03key\x18\x01 \x01(\x0b\x32\x18.huren.common.v1.CellKeyB\x06\xbaH\x03\xc8\x01\x01\x12\r\n\x05\x63ount\x18\x02 \x01(\x04\"\xb9\x02\n\x08\x43overage\x12:\n\x06header\x18\x01 \x01(\x0b\x32\".huren.envelope.v1.StatementHeaderB\x06\xbaH\x03\xc8\x01\x01\x12\x38\n\tcatalogue\x18\x02 \x01(\x0b\x32\x1d.huren.common.v1.CatalogueRefB\x06\xbaH\x03\xc8\x01\x01\x12;\n\x05\x63\x65lls\x18\x03 \x03(\x0b\x32\x1f.huren.fragment.v1.CellCoverageB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\x80\x04\x12\x30\n\x06issuer\x18\x04 \x01(\x0b\x32\x18.huren.common.v1.ContactB\x06\xbaH\x03\xc8\x01\x01\x12H\n\x0eunattributable\x18\x05 \x03(\x0b\x32%.huren.fragment.v1.UnattributableRowsB\t\xbaH\x06\x92\x01\x03\x10\x80\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,7 +43,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CELLCOVERAGE'].fields_by_name['supply_lag_working_days']._loaded_options = None
   _globals['_CELLCOVERAGE'].fields_by_name['supply_lag_working_days']._serialized_options = b'\272H\004*\002\030Z'
   _globals['_CELLCOVERAGE'].fields_by_name['supply_lag_source']._loaded_options = None
-  _globals['_CELLCOVERAGE'].fields_by_name['supply_lag_source']._serialized_options = b'\272H\005r\003\030\310\001'
+  _globals['_CELLCOVERAGE'].fields_by_name['supply_lag_source']._serialized_options = b'\272HAr?\030\310\0012:^[^\\x00-\\x1f\\x7f-\\x9f\\x{202a}-\\x{202e}\\x{2066}-\\x{2069}]*$'
   _globals['_CELLCOVERAGE']._loaded_options = None
   _globals['_CELLCOVERAGE']._serialized_options = b'\272Hz\032x\n\026coverage.complete_from\0222complete_from is set where covered, and only there\032*this.covered == (this.complete_from != \'\')'
   _globals['_UNATTRIBUTABLEROWS'].fields_by_name['key']._loaded_options = None
@@ -59,9 +59,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_COVERAGE'].fields_by_name['unattributable']._loaded_options = None
   _globals['_COVERAGE'].fields_by_name['unattributable']._serialized_options = b'\272H\006\222\001\003\020\200\004'
   _globals['_CELLCOVERAGE']._serialized_start=149
-  _globals['_CELLCOVERAGE']._serialized_end=550
-  _globals['_UNATTRIBUTABLEROWS']._serialized_start=552
-  _globals['_UNATTRIBUTABLEROWS']._serialized_end=634
-  _globals['_COVERAGE']._serialized_start=637
-  _globals['_COVERAGE']._serialized_end=950
+  _globals['_CELLCOVERAGE']._serialized_end=610
+  _globals['_UNATTRIBUTABLEROWS']._serialized_start=612
+  _globals['_UNATTRIBUTABLEROWS']._serialized_end=694
+  _globals['_COVERAGE']._serialized_start=697
+  _globals['_COVERAGE']._serialized_end=1010
 # @@protoc_insertion_point(module_scope)

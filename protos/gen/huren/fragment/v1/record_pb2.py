@@ -27,7 +27,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from huren.common.v1 import common_pb2 as huren_dot_common_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ehuren/fragment/v1/record.proto\x12\x11huren.fragment.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1churen/common/v1/common.proto\"a\n\x06\x41mount\x12\x37\n\x04kind\x18\x01 \x01(\x0e\x32\x1d.huren.fragment.v1.AmountKindB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x1e\n\x03\x66\x65n\x18\x02 \x01(\x03\x42\x11\xbaH\x0e\"\x0c\x18\x80\x80\xa8\xec\x85\xaf\xd1\xb1\x01(\x00\"\\\n\x08\x46reeText\x12\x17\n\x04text\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x18\xa0\x9c\x01\x12\x37\n\x07masking\x18\x02 \x01(\x0e\x32\x1a.huren.fragment.v1.MaskingB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\"X\n\tAuthority\x12\x18\n\x04name\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01\x12\x31\n\x04uscc\x18\x02 \x01(\tB#\xbaH r\x1e\x32\x1c^([0-9A-HJ-NPQRTUWXY]{18})?$\"\x8b\x01\n\x0bPerformance\x12>\n\x05state\x18\x01 \x01(\x0e\x32#.huren.fragment.v1.PerformanceStateB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12<\n\x0cperformed_on\x18\x02 \x01(\tB&\xbaH#r!2\x1f^([0-9]{4}-[0-9]{2}-[0-9]{2})?$\"\xaa\x06\n\x07Penalty\x12!\n\x0f\x64ocument_number\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x37\n\tauthority\x18\x02 \x01(\x0b\x32\x1c.huren.fragment.v1.AuthorityB\x06\xbaH\x03\xc8\x01\x01\x12\x37\n\ndecided_on\x18\x03 \x01(\tB#\xbaH r\x1e\x32\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$\x12;\n\tprocedure\x18\x04 \x01(\x0e\x32\x1c.huren.fragment.v1.ProcedureB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12;\n\x0eviolation_type\x18\x05 \x01(\x0b\x32\x1b.huren.fragment.v1.FreeTextB\x06\xbaH\x03\xc8\x01\x01\x12\x32\n\x05\x66\x61\x63ts\x18\x06 \x01(\x0b\x32\x1b.huren.fragment.v1.FreeTextB\x06\xbaH\x03\xc8\x01\x01\x12\x38\n\x0blegal_basis\x18\x07 \x01(\x0b\x32\x1b.huren.fragment.v1.FreeTextB\x06\xbaH\x03\xc8\x01\x01\x12M\n\ncategories\x18\x08 \x03(\x0e\x32\".huren.fragment.v1.PenaltyCategoryB\x15\xbaH\x12\x92\x01\x0f\x08\x01\x10\x0e\x18\x01\"\x07\x82\x01\x04\x10\x01 \x00\x12\x34\n\x07\x63ontent\x18\t \x01(\x0b\x32\x1b.huren.fragment.v1.FreeTextB\x06\xbaH\x03\xc8\x01\x01\x12\x34\n\x07\x61mounts\x18\n \x03(\x0b\x32\x19.huren.fragment.v1.AmountB\x08\xbaH\x05\x92\x01\x02\x10\x03\x12,\n\x07licence\x18\x0b \x01(\x0b\x32\x1b.huren.fragment.v1.FreeText\x12;\n\x0bvalid_until\x18\x0c \x01(\tB&\xbaH#r!2\x1f^([0-9]{4}-[0-9]{2}-[0-9]{2})?$\x12?\n\x0fpublicity_until\x18\r \x01(\tB&\xbaH#r!2\x1f^([0-9]{4}-[0-9]{2}-[0-9]{2})?$\x12;\n\x0bperformance\x18\x0e \x01(\x0b\x32\x1e.huren.fragment.v1.PerformanceB\x06\xbaH\x03\xc8\x01\x01\"\xe0\x03\n\tListEntry\x12.\n\x07list_id\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9_]{0,47}$\x12!\n\x10name_when_listed\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x37\n\tauthority\x18\x03 \x01(\x0b\x32\x1c.huren.fragment.v1.AuthorityB\x06\xbaH\x03\xc8\x01\x01\x12!\n\x0f\x64ocument_number\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x33\n\x06reason\x18\x05 \x01(\x0b\x32\x1b.huren.fragment.v1.FreeTextB\x06\xbaH\x03\xc8\x01\x01\x12\x36\n\tlisted_on\x18\x06 \x01(\tB#\xbaH r\x1e\x32\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$\x12:\n\nremoved_on\x18\x07 \x01(\tB&\xbaH#r!2\x1f^([0-9]{4}-[0-9]{2}-[0-9]{2})?$\x12>\n\x0eplanned_end_on\x18\x08 \x01(\tB&\xbaH#r!2\x1f^([0-9]{4}-[0-9]{2}-[0-9]{2})?$\x12;\n\x0bperformance\x18\t \x01(\x0b\x32\x1e.huren.fragment.v1.PerformanceB\x06\xbaH\x03\xc8\x01\x01\"n\n\x04Mark\x12\x35\n\x04kind\x18\x01 \x01(\x0e\x32\x1b.huren.fragment.v1.MarkKindB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12/\n\x02on\x18\x02 \x01(\tB#\xbaH r\x1e\x32\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$\"\xaf\x04\n\x06Record\x12/\n\trecord_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{8,64}$\x12\x19\n\x08revision\x18\x02 \x01(\x04\x42\x07\xbaH\x04\x32\x02(\x01\x12\x39\n\ndecided_in\x18\x03 \x01(\x0e\x32\x19.huren.common.v1.ProvinceB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12+\n\x0c\x64\x65\x63ision_key\x18\x04 \x01(\tB\x15\xbaH\x12r\x10\x32\x0e^[0-9a-f]{64}$\x12-\n\x07penalty\x18\x05 \x01(\x0b\x32\x1a.huren.fragment.v1.PenaltyH\x00\x12\x32\n\nlist_entry\x18\x06 \x01(\x0b\x32\x1c.huren.fragment.v1.ListEntryH\x00\x12\x1f\n\x0bsource_unit\x18\x07 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01\x12\x38\n\x0c\x63ollected_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x31\n\x08replaces\x18\t \x01(\tB\x1f\xbaH\x1cr\x1a\x32\x18^([A-Za-z0-9_-]{8,64})?$\x12?\n\x0f\x66urther_domains\x18\n \x03(\tB&\xbaH#\x92\x01 \x10\x10\x18\x01\"\x1ar\x18\x32\x16^[a-z][a-z0-9_]{0,47}$\x12\x30\n\x05marks\x18\x0b \x03(\x0b\x32\x17.huren.fragment.v1.MarkB\x08\xbaH\x05\x92\x01\x02\x10\x08\x42\r\n\x04\x66\x61\x63t\x12\x05\xbaH\x02\x08\x01*w\n\nAmountKind\x12\x1b\n\x17\x41MOUNT_KIND_UNSPECIFIED\x10\x00\x12\x14\n\x10\x41MOUNT_KIND_FINE\x10\x01\x12\x1c\n\x18\x41MOUNT_KIND_CONFISCATION\x10\x02\x12\x18\n\x14\x41MOUNT_KIND_COMBINED\x10\x03*_\n\x07Masking\x12\x17\n\x13MASKING_UNSPECIFIED\x10\x00\x12\x10\n\x0cMASKING_NONE\x10\x01\x12\x13\n\x0fMASKING_PARTIAL\x10\x02\x12\x14\n\x10MASKING_WITHHELD\x10\x03*\xb6\x04\n\x0fPenaltyCategory\x12 \n\x1cPENALTY_CATEGORY_UNSPECIFIED\x10\x00\x12\x1c\n\x18PENALTY_CATEGORY_WARNING\x10\x01\x12%\n!PENALTY_CATEGORY_PUBLIC_CRITICISM\x10\x02\x12\x19\n\x15PENALTY_CATEGORY_FINE\x10\x03\x12%\n!PENALTY_CATEGORY_CONFISCATE_GAINS\x10\x04\x12(\n$PENALTY_CATEGORY_CONFISCATE_PROPERTY\x10\x05\x12$\n PENALTY_CATEGORY_SUSPEND_LICENCE\x10\x06\x12,\n(PENALTY_CATEGORY_DOWNGRADE_QUALIFICATION\x10\x07\x12#\n\x1fPENALTY_CATEGORY_REVOKE_LICENCE\x10\x08\x12(\n$PENALTY_CATEGORY_RESTRICT_OPERATIONS\x10\t\x12%\n!PENALTY_CATEGORY_SUSPEND_BUSINESS\x10\n\x12\"\n\x1ePENALTY_CATEGORY_ORDER_CLOSURE\x10\x0b\x12&\n\"PENALTY_CATEGORY_RESTRICT_PRACTICE\x10\x0c\x12\x1e\n\x1aPENALTY_CATEGORY_DETENTION\x10\r\x12\x1a\n\x16PENALTY_CATEGORY_OTHER\x10\x0e*o\n\tProcedure\x12\x19\n\x15PROCEDURE_UNSPECIFIED\x10\x00\x12\x16\n\x12PROCEDURE_ORDINARY\x10\x01\x12\x15\n\x11PROCEDURE_SUMMARY\x10\x02\x12\x18\n\x14PROCEDURE_NOT_STATED\x10\x03*\xc5\x01\n\x10PerformanceState\x12!\n\x1dPERFORMANCE_STATE_UNSPECIFIED\x10\x00\x12 \n\x1cPERFORMANCE_STATE_NOT_STATED\x10\x01\x12\x1f\n\x1bPERFORMANCE_STATE_PERFORMED\x10\x02\x12&\n\"PERFORMANCE_STATE_PARTLY_PERFORMED\x10\x03\x12#\n\x1fPERFORMANCE_STATE_NOT_PERFORMED\x10\x04*\xab\x01\n\x08MarkKind\x12\x19\n\x15MARK_KIND_UNSPECIFIED\x10\x00\x12\x1d\n\x19MARK_KIND_PUBLICITY_ENDED\x10\x01\x12\x1d\n\x19MARK_KIND_UNDER_OBJECTION\x10\x02\x12&\n\"MARK_KIND_PERIOD_ENDED_NOT_REMOVED\x10\x03\x12\x1e\n\x1aMARK_KIND_DECISION_CHANGED\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ehuren/fragment/v1/record.proto\x12\x11huren.fragment.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1churen/common/v1/common.proto\"a\n\x06\x41mount\x12\x37\n\x04kind\x18\x01 \x01(\x0e\x32\x1d.huren.fragment.v1.AmountKindB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x1e\n\x03\x66\x65n\x18\x02 \x01(\x03\x42\x11\xbaH\x0e\"\x0c\x18\x80\x80\xa8\xec\x85\xaf\xd1\xb1\x01(\x00\"\xa1\x01\n\x08\x46reeText\x12\\\n\x04text\x18\x01 \x01(\tBN\xbaHKrI\x18\xa0\x9c\x01\x32\x43^[^\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\x{202a}-\\x{202e}\\x{2066}-\\x{2069}]*$\x12\x37\n\x07masking\x18\x02 \x01(\x0e\x32\x1a.huren.fragment.v1.MaskingB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\"\x94\x01\n\tAuthority\x12T\n\x04name\x18\x01 \x01(\tBF\xbaHCrA\x10\x01\x18\xc8\x01\x32:^[^\\x00-\\x1f\\x7f-\\x9f\\x{202a}-\\x{202e}\\x{2066}-\\x{2069}]*$\x12\x31\n\x04uscc\x18\x02 \x01(\tB#\xbaH r\x1e\x32\x1c^([0-9A-HJ-NPQRTUWXY]{18})?$\"\x8b\x01\n\x0bPerformance\x12>\n\x05state\x18\x01 \x01(\x0e\x32#.huren.fragment.v1.PerformanceStateB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12<\n\x0cperformed_on\x18\x02 \x01(\tB&\xbaH#r!2\x1f^([0-9]{4}-[0-9]{2}-[0-9]{2})?$\"\xe6\x06\n\x07Penalty\x12]\n\x0f\x64ocument_number\x18\x01 \x01(\tBD\xbaHAr?\x18\x80\x01\x32:^[^\\x00-\\x1f\\x7f-\\x9f\\x{202a}-\\x{202e}\\x{2066}-\\x{2069}]*$\x12\x37\n\tauthority\x18\x02 \x01(\x0b\x32\x1c.huren.fragment.v1.AuthorityB\x06\xbaH\x03\xc8\x01\x01\x12\x37\n\ndecided_on\x18\x03 \x01(\tB#\xbaH r\x1e\x32\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$\x12;\n\tprocedure\x18\x04 \x01(\x0e\x32\x1c.huren.fragment.v1.ProcedureB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12;\n\x0eviolation_type\x18\x05 \x01(\x0b\x32\x1b.huren.fragment.v1.FreeTextB\x06\xbaH\x03\xc8\x01\x01\x12\x32\n\x05\x66\x61\x63ts\x18\x06 \x01(\x0b\x32\x1b.huren.fragment.v1.FreeTextB\x06\xbaH\x03\xc8\x01\x01\x12\x38\n\x0blegal_basis\x18\x07 \x01(\x0b\x32\x1b.huren.fragment.v1.FreeTextB\x06\xbaH\x03\xc8\x01\x01\x12M\n\ncategories\x18\x08 \x03(\x0e\x32\".huren.fragment.v1.PenaltyCategoryB\x15\xbaH\x12\x92\x01\x0f\x08\x01\x10\x0e\x18\x01\"\x07\x82\x01\x04\x10\x01 \x00\x12\x34\n\x07\x63ontent\x18\t \x01(\x0b\x32\x1b.huren.fragment.v1.FreeTextB\x06\xbaH\x03\xc8\x01\x01\x12\x34\n\x07\x61mounts\x18\n \x03(\x0b\x32\x19.huren.fragment.v1.AmountB\x08\xbaH\x05\x92\x01\x02\x10\x03\x12,\n\x07licence\x18\x0b \x01(\x0b\x32\x1b.huren.fragment.v1.FreeText\x12;\n\x0bvalid_until\x18\x0c \x01(\tB&\xbaH#r!2\x1f^([0-9]{4}-[0-9]{2}-[0-9]{2})?$\x12?\n\x0fpublicity_until\x18\r \x01(\tB&\xbaH#r!2\x1f^([0-9]{4}-[0-9]{2}-[0-9]{2})?$\x12;\n\x0bperformance\x18\x0e \x01(\x0b\x32\x1e.huren.fragment.v1.PerformanceB\x06\xbaH\x03\xc8\x01\x01\"\xd8\x04\n\tListEntry\x12.\n\x07list_id\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9_]{0,47}$\x12]\n\x10name_when_listed\x18\x02 \x01(\tBC\xbaH@r>\x18\x64\x32:^[^\\x00-\\x1f\\x7f-\\x9f\\x{202a}-\\x{202e}\\x{2066}-\\x{2069}]*$\x12\x37\n\tauthority\x18\x03 \x01(\x0b\x32\x1c.huren.fragment.v1.AuthorityB\x06\xbaH\x03\xc8\x01\x01\x12]\n\x0f\x64ocument_number\x18\x04 \x01(\tBD\xbaHAr?\x18\x80\x01\x32:^[^\\x00-\\x1f\\x7f-\\x9f\\x{202a}-\\x{202e}\\x{2066}-\\x{2069}]*$\x12\x33\n\x06reason\x18\x05 \x01(\x0b\x32\x1b.huren.fragment.v1.FreeTextB\x06\xbaH\x03\xc8\x01\x01\x12\x36\n\tlisted_on\x18\x06 \x01(\tB#\xbaH r\x1e\x32\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$\x12:\n\nremoved_on\x18\x07 \x01(\tB&\xbaH#r!2\x1f^([0-9]{4}-[0-9]{2}-[0-9]{2})?$\x12>\n\x0eplanned_end_on\x18\x08 \x01(\tB&\xbaH#r!2\x1f^([0-9]{4}-[0-9]{2}-[0-9]{2})?$\x12;\n\x0bperformance\x18\t \x01(\x0b\x32\x1e.huren.fragment.v1.PerformanceB\x06\xbaH\x03\xc8\x01\x01\"n\n\x04Mark\x12\x35\n\x04kind\x18\x01 \x01(\x0e\x32\x1b.huren.fragment.v1.MarkKindB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12/\n\x02on\x18\x02 \x01(\tB#\xbaH r\x1e\x32\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$\"\xeb\x04\n\x06Record\x12/\n\trecord_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{8,64}$\x12\x19\n\x08revision\x18\x02 \x01(\x04\x42\x07\xbaH\x04\x32\x02(\x01\x12\x39\n\ndecided_in\x18\x03 \x01(\x0e\x32\x19.huren.common.v1.ProvinceB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12+\n\x0c\x64\x65\x63ision_key\x18\x04 \x01(\tB\x15\xbaH\x12r\x10\x32\x0e^[0-9a-f]{64}$\x12-\n\x07penalty\x18\x05 \x01(\x0b\x32\x1a.huren.fragment.v1.PenaltyH\x00\x12\x32\n\nlist_entry\x18\x06 \x01(\x0b\x32\x1c.huren.fragment.v1.ListEntryH\x00\x12[\n\x0bsource_unit\x18\x07 \x01(\tBF\xbaHCrA\x10\x01\x18\xc8\x01\x32:^[^\\x00-\\x1f\\x7f-\\x9f\\x{202a}-\\x{202e}\\x{2066}-\\x{2069}]*$\x12\x38\n\x0c\x63ollected_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x31\n\x08replaces\x18\t \x01(\tB\x1f\xbaH\x1cr\x1a\x32\x18^([A-Za-z0-9_-]{8,64})?$\x12?\n\x0f\x66urther_domains\x18\n \x03(\tB&\xbaH#\x92\x01 \x10\x10\x18\x01\"\x1ar\x18\x32\x16^[a-z][a-z0-9_]{0,47}$\x12\x30\n\x05marks\x18\x0b \x03(\x0b\x32\x17.huren.fragment.v1.MarkB\x08\xbaH\x05\x92\x01\x02\x10\x08\x42\r\n\x04\x66\x61\x63t\x12\x05\xbaH\x02\x08\x01*w\n\nAmountKind\x12\x1b\n\x17\x41MOUNT_KIND_UNSPECIFIED\x10\x00\x12\x14\n\x10\x41MOUNT_KIND_FINE\x10\x01\x12\x1c\n\x18\x41MOUNT_KIND_CONFISCATION\x10\x02\x12\x18\n\x14\x41MOUNT_KIND_COMBINED\x10\x03*_\n\x07Masking\x12\x17\n\x13MASKING_UNSPECIFIED\x10\x00\x12\x10\n\x0cMASKING_NONE\x10\x01\x12\x13\n\x0fMASKING_PARTIAL\x10\x02\x12\x14\n\x10MASKING_WITHHELD\x10\x03*\xb6\x04\n\x0fPenaltyCategory\x12 \n\x1cPENALTY_CATEGORY_UNSPECIFIED\x10\x00\x12\x1c\n\x18PENALTY_CATEGORY_WARNING\x10\x01\x12%\n!PENALTY_CATEGORY_PUBLIC_CRITICISM\x10\x02\x12\x19\n\x15PENALTY_CATEGORY_FINE\x10\x03\x12%\n!PENALTY_CATEGORY_CONFISCATE_GAINS\x10\x04\x12(\n$PENALTY_CATEGORY_CONFISCATE_PROPERTY\x10\x05\x12$\n PENALTY_CATEGORY_SUSPEND_LICENCE\x10\x06\x12,\n(PENALTY_CATEGORY_DOWNGRADE_QUALIFICATION\x10\x07\x12#\n\x1fPENALTY_CATEGORY_REVOKE_LICENCE\x10\x08\x12(\n$PENALTY_CATEGORY_RESTRICT_OPERATIONS\x10\t\x12%\n!PENALTY_CATEGORY_SUSPEND_BUSINESS\x10\n\x12\"\n\x1ePENALTY_CATEGORY_ORDER_CLOSURE\x10\x0b\x12&\n\"PENALTY_CATEGORY_RESTRICT_PRACTICE\x10\x0c\x12\x1e\n\x1aPENALTY_CATEGORY_DETENTION\x10\r\x12\x1a\n\x16PENALTY_CATEGORY_OTHER\x10\x0e*o\n\tProcedure\x12\x19\n\x15PROCEDURE_UNSPECIFIED\x10\x00\x12\x16\n\x12PROCEDURE_ORDINARY\x10\x01\x12\x15\n\x11PROCEDURE_SUMMARY\x10\x02\x12\x18\n\x14PROCEDURE_NOT_STATED\x10\x03*\xc5\x01\n\x10PerformanceState\x12!\n\x1dPERFORMANCE_STATE_UNSPECIFIED\x10\x00\x12 \n\x1cPERFORMANCE_STATE_NOT_STATED\x10\x01\x12\x1f\n\x1bPERFORMANCE_STATE_PERFORMED\x10\x02\x12&\n\"PERFORMANCE_STATE_PARTLY_PERFORMED\x10\x03\x12#\n\x1fPERFORMANCE_STATE_NOT_PERFORMED\x10\x04*\xab\x01\n\x08MarkKind\x12\x19\n\x15MARK_KIND_UNSPECIFIED\x10\x00\x12\x1d\n\x19MARK_KIND_PUBLICITY_ENDED\x10\x01\x12\x1d\n\x19MARK_KIND_UNDER_OBJECTION\x10\x02\x12&\n\"MARK_KIND_PERIOD_ENDED_NOT_REMOVED\x10\x03\x12\x1e\n\x1aMARK_KIND_DECISION_CHANGED\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,11 +39,11 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_AMOUNT'].fields_by_name['fen']._loaded_options = None
   _globals['_AMOUNT'].fields_by_name['fen']._serialized_options = b'\272H\016\"\014\030\200\200\250\354\205\257\321\261\001(\000'
   _globals['_FREETEXT'].fields_by_name['text']._loaded_options = None
-  _globals['_FREETEXT'].fields_by_name['text']._serialized_options = b'\272H\006r\004\030\240\234\001'
+  _globals['_FREETEXT'].fields_by_name['text']._serialized_options = b'\272HKrI\030\240\234\0012C^[^\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\x{202a}-\\x{202e}\\x{2066}-\\x{2069}]*$'
   _globals['_FREETEXT'].fields_by_name['masking']._loaded_options = None
   _globals['_FREETEXT'].fields_by_name['masking']._serialized_options = b'\272H\007\202\001\004\020\001 \000'
   _globals['_AUTHORITY'].fields_by_name['name']._loaded_options = None
-  _globals['_AUTHORITY'].fields_by_name['name']._serialized_options = b'\272H\007r\005\020\001\030\310\001'
+  _globals['_AUTHORITY'].fields_by_name['name']._serialized_options = b'\272HCrA\020\001\030\310\0012:^[^\\x00-\\x1f\\x7f-\\x9f\\x{202a}-\\x{202e}\\x{2066}-\\x{2069}]*$'
   _globals['_AUTHORITY'].fields_by_name['uscc']._loaded_options = None
   _globals['_AUTHORITY'].fields_by_name['uscc']._serialized_options = b'\272H r\0362\034^([0-9A-HJ-NPQRTUWXY]{18})?$'
   _globals['_PERFORMANCE'].fields_by_name['state']._loaded_options = None
@@ -51,7 +51,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PERFORMANCE'].fields_by_name['performed_on']._loaded_options = None
   _globals['_PERFORMANCE'].fields_by_name['performed_on']._serialized_options = b'\272H#r!2\037^([0-9]{4}-[0-9]{2}-[0-9]{2})?$'
   _globals['_PENALTY'].fields_by_name['document_number']._loaded_options = None
-  _globals['_PENALTY'].fields_by_name['document_number']._serialized_options = b'\272H\005r\003\030\200\001'
+  _globals['_PENALTY'].fields_by_name['document_number']._serialized_options = b'\272HAr?\030\200\0012:^[^\\x00-\\x1f\\x7f-\\x9f\\x{202a}-\\x{202e}\\x{2066}-\\x{2069}]*$'
   _globals['_PENALTY'].fields_by_name['authority']._loaded_options = None
   _globals['_PENALTY'].fields_by_name['authority']._serialized_options = b'\272H\003\310\001\001'
   _globals['_PENALTY'].fields_by_name['decided_on']._loaded_options = None
@@ -79,11 +79,11 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTENTRY'].fields_by_name['list_id']._loaded_options = None
   _globals['_LISTENTRY'].fields_by_name['list_id']._serialized_options = b'\272H\032r\0302\026^[a-z][a-z0-9_]{0,47}$'
   _globals['_LISTENTRY'].fields_by_name['name_when_listed']._loaded_options = None
-  _globals['_LISTENTRY'].fields_by_name['name_when_listed']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_LISTENTRY'].fields_by_name['name_when_listed']._serialized_options = b'\272H@r>\030d2:^[^\\x00-\\x1f\\x7f-\\x9f\\x{202a}-\\x{202e}\\x{2066}-\\x{2069}]*$'
   _globals['_LISTENTRY'].fields_by_name['authority']._loaded_options = None
   _globals['_LISTENTRY'].fields_by_name['authority']._serialized_options = b'\272H\003\310\001\001'
   _globals['_LISTENTRY'].fields_by_name['document_number']._loaded_options = None
-  _globals['_LISTENTRY'].fields_by_name['document_number']._serialized_options = b'\272H\005r\003\030\200\001'
+  _globals['_LISTENTRY'].fields_by_name['document_number']._serialized_options = b'\272HAr?\030\200\0012:^[^\\x00-\\x1f\\x7f-\\x9f\\x{202a}-\\x{202e}\\x{2066}-\\x{2069}]*$'
   _globals['_LISTENTRY'].fields_by_name['reason']._loaded_options = None
   _globals['_LISTENTRY'].fields_by_name['reason']._serialized_options = b'\272H\003\310\001\001'
   _globals['_LISTENTRY'].fields_by_name['listed_on']._loaded_options = None
@@ -109,7 +109,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RECORD'].fields_by_name['decision_key']._loaded_options = None
   _globals['_RECORD'].fields_by_name['decision_key']._serialized_options = b'\272H\022r\0202\016^[0-9a-f]{64}$'
   _globals['_RECORD'].fields_by_name['source_unit']._loaded_options = None
-  _globals['_RECORD'].fields_by_name['source_unit']._serialized_options = b'\272H\007r\005\020\001\030\310\001'
+  _globals['_RECORD'].fields_by_name['source_unit']._serialized_options = b'\272HCrA\020\001\030\310\0012:^[^\\x00-\\x1f\\x7f-\\x9f\\x{202a}-\\x{202e}\\x{2066}-\\x{2069}]*$'
   _globals['_RECORD'].fields_by_name['collected_at']._loaded_options = None
   _globals['_RECORD'].fields_by_name['collected_at']._serialized_options = b'\272H\003\310\001\001'
   _globals['_RECORD'].fields_by_name['replaces']._loaded_options = None
@@ -118,32 +118,32 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RECORD'].fields_by_name['further_domains']._serialized_options = b'\272H#\222\001 \020\020\030\001\"\032r\0302\026^[a-z][a-z0-9_]{0,47}$'
   _globals['_RECORD'].fields_by_name['marks']._loaded_options = None
   _globals['_RECORD'].fields_by_name['marks']._serialized_options = b'\272H\005\222\001\002\020\010'
-  _globals['_AMOUNTKIND']._serialized_start=2540
-  _globals['_AMOUNTKIND']._serialized_end=2659
-  _globals['_MASKING']._serialized_start=2661
-  _globals['_MASKING']._serialized_end=2756
-  _globals['_PENALTYCATEGORY']._serialized_start=2759
-  _globals['_PENALTYCATEGORY']._serialized_end=3325
-  _globals['_PROCEDURE']._serialized_start=3327
-  _globals['_PROCEDURE']._serialized_end=3438
-  _globals['_PERFORMANCESTATE']._serialized_start=3441
-  _globals['_PERFORMANCESTATE']._serialized_end=3638
-  _globals['_MARKKIND']._serialized_start=3641
-  _globals['_MARKKIND']._serialized_end=3812
+  _globals['_AMOUNTKIND']._serialized_start=2911
+  _globals['_AMOUNTKIND']._serialized_end=3030
+  _globals['_MASKING']._serialized_start=3032
+  _globals['_MASKING']._serialized_end=3127
+  _globals['_PENALTYCATEGORY']._serialized_start=3130
+  _globals['_PENALTYCATEGORY']._serialized_end=3696
+  _globals['_PROCEDURE']._serialized_start=3698
+  _globals['_PROCEDURE']._serialized_end=3809
+  _globals['_PERFORMANCESTATE']._serialized_start=3812
+  _globals['_PERFORMANCESTATE']._serialized_end=4009
+  _globals['_MARKKIND']._serialized_start=4012
+  _globals['_MARKKIND']._serialized_end=4183
   _globals['_AMOUNT']._serialized_start=145
   _globals['_AMOUNT']._serialized_end=242
-  _globals['_FREETEXT']._serialized_start=244
-  _globals['_FREETEXT']._serialized_end=336
-  _globals['_AUTHORITY']._serialized_start=338
-  _globals['_AUTHORITY']._serialized_end=426
-  _globals['_PERFORMANCE']._serialized_start=429
-  _globals['_PERFORMANCE']._serialized_end=568
-  _globals['_PENALTY']._serialized_start=571
-  _globals['_PENALTY']._serialized_end=1381
-  _globals['_LISTENTRY']._serialized_start=1384
-  _globals['_LISTENTRY']._serialized_end=1864
-  _globals['_MARK']._serialized_start=1866
-  _globals['_MARK']._serialized_end=1976
-  _globals['_RECORD']._serialized_start=1979
-  _globals['_RECORD']._serialized_end=2538
+  _globals['_FREETEXT']._serialized_start=245
+  _globals['_FREETEXT']._serialized_end=406
+  _globals['_AUTHORITY']._serialized_start=409
+  _globals['_AUTHORITY']._serialized_end=557
+  _globals['_PERFORMANCE']._serialized_start=560
+  _globals['_PERFORMANCE']._serialized_end=699
+  _globals['_PENALTY']._serialized_start=702
+  _globals['_PENALTY']._serialized_end=1572
+  _globals['_LISTENTRY']._serialized_start=1575
+  _globals['_LISTENTRY']._serialized_end=2175
+  _globals['_MARK']._serialized_start=2177
+  _globals['_MARK']._serialized_end=2287
+  _globals['_RECORD']._serialized_start=2290
+  _globals['_RECORD']._serialized_end=2909
 # @@protoc_insertion_point(module_scope)
