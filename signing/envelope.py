@@ -39,6 +39,11 @@ MAX_ENVELOPE_BYTES: Final = 66 * 1024 * 1024
 MAX_BATCH_ROOT_BYTES: Final = 1024
 """Source: envelope.proto, BatchInclusion.root."""
 
+MAX_SURROUNDING_BYTES: Final = 1024 * 1024
+"""Signatures and time evidence: four times a signature with its batch, eight times 64 KiB, and room. Source: envelope.proto."""
+
+_PAYLOAD_TAG: Final = b"\x0a"
+
 _MessageT = TypeVar("_MessageT", bound=Message)
 
 
@@ -72,6 +77,8 @@ def decode_envelope(data: bytes, *, max_bytes: int = MAX_ENVELOPE_BYTES) -> enve
     Raises:
         EnvelopeError: The bytes are not that encoding; `fault` says in which way.
     """
+    if len(data) <= max_bytes:
+        _require_bounded_surroundings(data)
     return _decode_strictly(envelope_pb2.Envelope, data, max_bytes)
 
 
@@ -104,6 +111,31 @@ def encode_batch_root(root: envelope_pb2.BatchRoot) -> bytes:
     data = root.SerializeToString(deterministic=True)
     decode_batch_root(data)
     return data
+
+
+def _require_bounded_surroundings(data: bytes) -> None:
+    """Refuses bytes that would become millions of little messages before anything else about them is known.
+
+    The payload comes first and stays one piece of bytes; everything else is messages in memory.
+    """
+    payload_bytes = _leading_payload_bytes(data)
+    if len(data) - payload_bytes > MAX_SURROUNDING_BYTES:
+        raise EnvelopeError(
+            EnvelopeFault.TOO_LARGE,
+            f"at most {MAX_SURROUNDING_BYTES} bytes beside the payload expected, got {len(data) - payload_bytes}",
+        )
+
+
+def _leading_payload_bytes(data: bytes) -> int:
+    """Length of the first field if it is the payload, as far as its own length tells; 0 otherwise."""
+    if data[:1] != _PAYLOAD_TAG:
+        return 0
+    length = 0
+    for position, byte in enumerate(data[1:6]):
+        length |= (byte & 0x7F) << (7 * position)
+        if byte < 0x80:  # noqa: PLR2004  # the last byte of a varint
+            return min(length, len(data))
+    return 0
 
 
 def _decode_strictly(message_type: type[_MessageT], data: bytes, max_bytes: int) -> _MessageT:

@@ -385,3 +385,24 @@ def test_errors_say_what_is_wrong_and_survive_pickling() -> None:
     error = EnvelopeError(EnvelopeFault.TOO_LARGE, "detail")
 
     assert str(pickle.loads(pickle.dumps(error))) == "TOO_LARGE: detail"  # noqa: S301 - our own bytes.
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b"\x1a\x00" * 2_000_000, id="millions-of-empty-signatures"),
+        pytest.param(b"\x22\x00" * 2_000_000, id="millions-of-empty-time-evidence"),
+        pytest.param(b"\x0a\x01x" + b"\x1a\x00" * 2_000_000, id="behind-a-payload"),
+        pytest.param(b"\x0a\xff\xff\xff\xff\x0f" + b"\x1a\x00" * 2_000_000, id="behind-a-payload-that-lies"),
+    ],
+)
+def test_refuses_millions_of_little_messages_by_their_size_alone(data: bytes) -> None:
+    with pytest.raises(EnvelopeError) as refused:
+        decode_envelope(data)
+    assert refused.value.fault in {EnvelopeFault.TOO_LARGE, EnvelopeFault.NOT_PARSABLE}
+
+
+def test_a_large_payload_is_no_reason() -> None:
+    envelope = _valid()
+    envelope.payload = b"x" * (3 * 1024 * 1024)
+    assert decode_envelope(encode_envelope(envelope)) == envelope
