@@ -28,10 +28,12 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from python_calamine import CalamineError, CalamineWorkbook
 
 from adapters.hebei.profile import DEPARTMENTS
+from adapters.sdk.notation import fold_width
 from contract.catalogue import PENALTY, SERIOUS_LIST
 
 RECEIPT_SUFFIX: Final = ".ok"
 KEY: Final = "主键"
+DEPARTMENT: Final = "部门代码"
 
 _MAX_RECEIPT_BYTES: Final = 64 * 1024
 _MAX_LINE: Final = 1024 * 1024
@@ -127,6 +129,7 @@ class Receipt(BaseModel):
         sha256: Its digest.
         supplied_up_to: Everything up to this instant is supplied for the departments in `scope`.
         scope: Codes of those departments.
+        replaces: Names of earlier files of this form, refused ones, whose rows this file holds.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
@@ -136,6 +139,7 @@ class Receipt(BaseModel):
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     supplied_up_to: Annotated[AwareDatetime, Field(alias="suppliedUpTo")]
     scope: Annotated[tuple[str, ...], Field(min_length=1)]
+    replaces: tuple[str, ...] = ()
 
     @classmethod
     def parse(cls, content: bytes) -> Self:
@@ -152,7 +156,14 @@ class Receipt(BaseModel):
             raise RefusedError(f"receipt: {'.'.join(map(str, first['loc'])) or 'file'}: {first['msg']}") from error
         if unknown := sorted(set(receipt.scope) - DEPARTMENTS.keys()):
             raise RefusedError(f"receipt: scope: no department has the code {', '.join(unknown)}")
+        if strange := [file for file in receipt.replaces if not _is_earlier(file, receipt.file)]:
+            raise RefusedError(f"receipt: replaces: no earlier drop of this form is called {_shown(strange)}")
         return receipt
+
+
+def _is_earlier(file: str, than: str) -> bool:
+    name, other = parse_name(file), parse_name(than)
+    return name is not None and other is not None and name.form is other.form and name.order < other.order
 
 
 def _members_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -185,7 +196,7 @@ class Drop:
     @property
     def identity(self) -> str:
         """Tells this drop from every other: the same file with the same receipt is the same drop."""
-        return hashlib.sha256(f"{self.sha256} {hashlib.sha256(self.receipt).hexdigest()}".encode()).hexdigest()
+        return _identity(self.sha256, self.receipt)
 
     @classmethod
     def open(cls, folder: Path, file: str, limits: Limits) -> Self:
@@ -194,8 +205,7 @@ class Drop:
         Raises:
             OSError: The file or its receipt cannot be read, or is gone.
         """
-        with (folder / f"{file}{RECEIPT_SUFFIX}").open("rb") as opened:
-            receipt = opened.read(_MAX_RECEIPT_BYTES + 1)
+        receipt = _read_receipt(folder, file)
         data = (folder / file).open("rb")
         try:
             state = stamp(os.fstat(data.fileno()))
@@ -222,7 +232,7 @@ class Drop:
         _check_header(next(rows, []), form.columns)
         count = 0
         for count, row in enumerate(rows, start=1):
-            yield _checked(row, form, count)
+            yield _checked(row, form, receipt.scope, count)
         if count != receipt.rows:
             raise RefusedError(f"expected {receipt.rows} rows by the receipt, got {count}")
         if stamp(os.fstat(self._data.fileno())) != self._state:
@@ -252,11 +262,33 @@ def stamp(status: os.stat_result) -> Stamp:
     return Stamp(status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
-def list_drops(folder: Path) -> dict[str, tuple[Stamp, Stamp]]:
-    """The drops in a folder by name of the data file, with the states of file and receipt.
+def announced_identity(folder: Path, file: str) -> str | None:
+    """The identity of the drop whose receipt lies in the folder without it. None: the receipt does not say it.
 
-    Only plain files with a receipt beside them: anything else is not, or not yet, a drop. Neither is a file whose name is no
-    printable text.
+    Raises:
+        OSError: The receipt cannot be read.
+    """
+    content = _read_receipt(folder, file)
+    try:
+        return _identity(Receipt.parse(content).sha256, content)
+    except RefusedError:
+        return None
+
+
+def _read_receipt(folder: Path, file: str) -> bytes:
+    with (folder / f"{file}{RECEIPT_SUFFIX}").open("rb") as opened:
+        return opened.read(_MAX_RECEIPT_BYTES + 1)
+
+
+def _identity(sha256: str, receipt: bytes) -> str:
+    return hashlib.sha256(f"{sha256} {hashlib.sha256(receipt).hexdigest()}".encode()).hexdigest()
+
+
+def list_drops(folder: Path) -> dict[str, tuple[Stamp | None, Stamp | None]]:
+    """The drops in a folder by name of the data file, in their order, with the states of file and receipt.
+
+    Only plain files. Where one of the two is missing, the other counts if it is called as a drop is: something was dropped, or is
+    being dropped, that cannot be read yet. A file whose name is no printable text is no drop.
 
     Raises:
         OSError: The folder cannot be read.
@@ -269,11 +301,11 @@ def list_drops(folder: Path) -> dict[str, tuple[Stamp, Stamp]]:
                     files[entry.name] = stamp(entry.stat(follow_symlinks=False))
             except FileNotFoundError:
                 continue  # gone since
-    return {
-        name: (files[name], files[f"{name}{RECEIPT_SUFFIX}"])
-        for name in sorted(files, key=_reading_order)
-        if f"{name}{RECEIPT_SUFFIX}" in files
+    names = {name.removesuffix(RECEIPT_SUFFIX) for name in files}
+    pairs = {
+        name: (files.get(name), files.get(f"{name}{RECEIPT_SUFFIX}")) for name in sorted(names, key=_reading_order)
     }
+    return {name: pair for name, pair in pairs.items() if None not in pair or parse_name(name) is not None}
 
 
 def _reading_order(file: str) -> tuple[int, str]:
@@ -301,7 +333,7 @@ def _shown(columns: list[str]) -> str:
     return ", ".join(repr(column[:40]) for column in columns[:5]) + (" …" if len(columns) > 5 else "") or "nothing"  # noqa: PLR2004
 
 
-def _checked(row: list[str], form: DropForm, number: int) -> dict[str, str]:
+def _checked(row: list[str], form: DropForm, scope: tuple[str, ...], number: int) -> dict[str, str]:
     if len(row) != len(form.columns):
         raise RefusedError(f"row {number}: expected {len(form.columns)} values, got {len(row)}")
     if any("\0" in value for value in row):
@@ -309,6 +341,10 @@ def _checked(row: list[str], form: DropForm, number: int) -> dict[str, str]:
     values = dict(zip(form.columns, row, strict=True))
     if not values[KEY].strip():
         raise RefusedError(f"row {number}: {KEY} is empty")
+    # A code that is nobody's is read: its row is unreadable for whomever it bears.
+    department = fold_width(values[DEPARTMENT]).strip()
+    if department in DEPARTMENTS and department not in scope:
+        raise RefusedError(f"row {number}: {DEPARTMENT}: {department} is not in the receipt's scope")
     return {column: value for column, value in values.items() if column not in form.personal}
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -18,6 +19,7 @@ from pydantic import Field
 from sqlalchemy.exc import SQLAlchemyError
 
 from adapters.hebei.drop import (
+    DEPARTMENT,
     FORMS,
     ChangingError,
     Drop,
@@ -25,15 +27,30 @@ from adapters.hebei.drop import (
     Receipt,
     RefusedError,
     Stamp,
+    announced_identity,
     checked_name,
     list_drops,
+    parse_name,
 )
 from adapters.hebei.profile import DEPARTMENTS, PROFILE
-from adapters.hebei.store import METADATA, SEARCHED, StoredRow, Supply, find, is_judged, refuse, supply, take_in
+from adapters.hebei.store import (
+    METADATA,
+    SEARCHED,
+    StoredRow,
+    Supply,
+    find,
+    is_judged,
+    is_known,
+    refuse,
+    supply,
+    take_in,
+)
 from adapters.sdk.assembly import in_time, settle
-from adapters.sdk.notation import NotationError, read_china_timestamp
+from adapters.sdk.notation import NotationError, fold_width, read_china_timestamp
+from adapters.sdk.profile import ListForm
 from adapters.sdk.source import RawRow, Search, SourceAnswer, SourceError
-from contract.catalogue import CellKey
+from contract.catalogue import CellKey, published_catalogues
+from contract.days import china_day
 from runtime.clock import Clock, system_clock
 from runtime.database import Database, open_database
 from runtime.errors import StoreUnavailableError
@@ -44,6 +61,8 @@ _PATIENCE: Final = timedelta(seconds=2)
 
 _FORM_OF_KIND: Final = {form.kind: form.name for form in FORMS}
 _DEPARTMENT_OF_DOMAIN: Final = {domain: code for code, domain in DEPARTMENTS.items() if domain is not None}
+
+_Stamps = tuple[Stamp | None, Stamp | None]
 
 _log: Final = structlog.get_logger(__name__)
 
@@ -99,7 +118,9 @@ class HebeiSource:
         self._limits = limits
         self._now = now
         self._patience = patience
-        self._judged: dict[str, tuple[Stamp, Stamp]] = {}
+        self._judged: dict[str, _Stamps] = {}
+        self._unread: dict[str, str] | None = None
+        """What lies in the folder and was not judged, with the reason, in its order. None: the folder was not listed yet."""
         self._look: asyncio.Task[None] | None = None
         self._looks = 0
         self._watcher: asyncio.Task[None] | None = None
@@ -117,12 +138,13 @@ class HebeiSource:
         try:
             async with in_time(search.until, self._now):
                 await self._catch_up()
+                unread = self._listed()
                 async with self._database.read() as connection:
-                    state = await supply(connection)
+                    state = _without_overtaken(await supply(connection), unread)
                     rows = await find(connection, search.identifiers)
         except (StoreUnavailableError, SQLAlchemyError) as error:
             raise _store_error(error) from error
-        return _answer(search, state, rows)
+        return _answer(search, state, rows, china_day(self._now()))
 
     async def watermarks(self) -> Mapping[CellKey, datetime]:
         """The watermark of every cell that was supplied and is not silent.
@@ -132,8 +154,9 @@ class HebeiSource:
         """
         try:
             await self._catch_up()
+            unread = self._listed()
             async with self._database.read() as connection:
-                state = await supply(connection)
+                state = _without_overtaken(await supply(connection), unread)
         except (StoreUnavailableError, SQLAlchemyError) as error:
             raise _store_error(error) from error
         return {
@@ -186,19 +209,55 @@ class HebeiSource:
                 return
             # That look was under way before we asked and may have passed by what arrived since: another one follows it.
 
+    def _listed(self) -> dict[str, str]:
+        """What is unread at this moment. Asked for before the store is: what is judged in between counts as unread still.
+
+        Raises:
+            SourceError: The folder was not listed since the start, so nobody knows.
+        """
+        if self._unread is None:
+            raise SourceError("the drop folder was not read yet")
+        return dict(self._unread)
+
     async def _look_once(self) -> None:
         drops = await asyncio.to_thread(list_drops, self._folder)
         self._judged = {file: stamps for file, stamps in self._judged.items() if file in drops}
-        for file, stamps in drops.items():
-            if self._judged.get(file) == stamps:
+        told = self._unread or {}
+        self._unread = unread = {
+            file: told.get(file, "not read yet")
+            for file, stamps in drops.items()
+            if not _is_unchanged(stamps, self._judged.get(file))
+        }
+        waited_for: dict[str, str] = {}
+        for file in list(unread):
+            name = parse_name(file)
+            form = "" if name is None else name.form.name
+            # What comes later says nothing as long as this one may hold what is missing.
+            reason = f"{waited_for[form]} is before it" if form in waited_for else await self._try(file, drops[file])
+            if reason is None:
+                self._judged[file] = drops[file]
+                del unread[file]
                 continue
-            try:
-                await self._judge(file)
-            except (OSError, ChangingError) as error:
-                # As if it had not arrived yet: its department's watermark stays where it is.
-                _log.warning("drop not read", file=file, reason=type(error).__name__)
-            else:
-                self._judged[file] = stamps
+            unread[file] = reason
+            if name is not None:
+                waited_for.setdefault(form, file)
+            if told.get(file) != reason:
+                _log.warning("drop not read", file=file, reason=reason)
+
+    async def _try(self, file: str, stamps: _Stamps) -> str | None:
+        """Judges a drop. Returns why that could not be done: it is as if it had not arrived yet."""
+        data, receipt = stamps
+        try:
+            if receipt is None:
+                return "its receipt is missing"
+            if data is None:
+                identity = await asyncio.to_thread(announced_identity, self._folder, file)
+                known = identity is not None and await is_known(self._database, identity)
+                return None if known else "its data file is missing"
+            await self._judge(file)
+        except (OSError, ChangingError) as error:
+            return type(error).__name__
+        return None
 
     async def _judge(self, file: str) -> None:
         with await asyncio.to_thread(Drop.open, self._folder, file, self._limits) as drop:
@@ -220,17 +279,45 @@ def _place(cell: CellKey) -> tuple[str, str]:
     return (_FORM_OF_KIND.get(kind, ""), _DEPARTMENT_OF_DOMAIN.get(domain, ""))
 
 
-def _answer(search: Search, state: Supply, found: list[StoredRow]) -> SourceAnswer:
+def _is_unchanged(stamps: _Stamps, judged: _Stamps | None) -> bool:
+    """Whether what lies there was judged. Of what was judged, one of the two files may be gone."""
+    return judged is not None and all(now in (None, before) for now, before in zip(stamps, judged, strict=True))
+
+
+def _without_overtaken(state: Supply, unread: Mapping[str, str]) -> Supply:
+    """The state of supply, silent where others have overtaken an unread drop: their watermark does not vouch for its rows."""
+    silent: dict[tuple[str, str], str] = {}
+    for file, reason in unread.items():
+        name = parse_name(file)
+        if name is None:
+            continue
+        for place, newest in state.newest.items():
+            if place[0] == name.form.name and name.order <= newest:
+                silent.setdefault(place, f"{file}: {reason}")
+    return replace(state, silent=silent | dict(state.silent))
+
+
+def _domain_of(row: StoredRow, day: date) -> str | None:
+    """Whose a row is, read as the profile reads it. None: it may be anybody's."""
+    form = PROFILE.forms[row.form]
+    if not isinstance(form, ListForm):
+        return DEPARTMENTS.get(fold_width(row.values[DEPARTMENT]).strip())
+    column, table = form.list_id
+    names = {fold_width(name).strip(): list_id for name, list_id in table.values.items()}
+    list_id = names.get(fold_width(row.values[column]).strip())
+    declared = published_catalogues().in_force(day).list_by_id.get(list_id) if isinstance(list_id, str) else None
+    return None if declared is None else declared.domain
+
+
+def _answer(search: Search, state: Supply, found: list[StoredRow], day: date) -> SourceAnswer:
     rows: list[RawRow] = []
     unreadable: dict[tuple[str, str | None], str] = {}
     for row in found:
         try:
             rows.append(RawRow(row.form, row.key, row.values, read_china_timestamp(row.values["数据更新时间戳"])))
         except NotationError as error:
-            code = row.values["部门代码"].strip()
-            # A row outside the catalogue, or of no department that we know, may be anybody's.
-            known = DEPARTMENTS.get(code) is not None
-            unreadable[row.form, code if known else None] = f"{row.form} {row.key}, 数据更新时间戳: {error}"
+            department = _DEPARTMENT_OF_DOMAIN.get(_domain_of(row, day) or "")
+            unreadable[row.form, department] = f"{row.form} {row.key}, 数据更新时间戳: {error}"
     places = {cell: _place(cell) for cell in search.cells}
     reasons = {
         cell: state.silent.get(place) or unreadable.get(place) or unreadable.get((place[0], None))

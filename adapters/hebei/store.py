@@ -3,9 +3,9 @@
 - A drop is taken in by one transaction, or refused and nothing of it is kept but the reason.
 - A row is replaced by the row with the same 主键 of a later drop (by day and number in the name, not by arrival); what it said
   before is kept and never searched.
-- A refused drop makes the departments of its scope silent until a good one covers it: one of the same name, or a later one that
-  names the department, reaches as far and has at least as many rows. Drops are increments, so a later one with fewer rows
-  cannot hold what was refused.
+- A refused drop makes every department of its form silent, for its rows may be anybody's, until a good one covers it: one of the
+  same name, or a later one whose receipt says that it replaces it. Drops are increments: no later one holds, just by being later
+  or longer, what was refused.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.hebei.drop import KEY, Drop, DropForm, DropName, Receipt, RefusedError, parse_name
+from adapters.hebei.drop import KEY, Drop, DropName, Receipt, RefusedError, parse_name
 from adapters.hebei.profile import DEPARTMENTS, PROFILE
 from adapters.sdk.notation import fold_name, fold_width
 from huren.common.v1 import common_pb2
@@ -87,8 +87,9 @@ SUPPLIES: Final = Table(
     Column("form", Text, primary_key=True),
     Column("department", Text, primary_key=True),
     Column("supplied_up_to", BigInteger, nullable=False),
+    Column("newest", BigInteger, nullable=False),
 )
-"""The newest `suppliedUpTo` of good drops."""
+"""The newest `suppliedUpTo` of good drops, and the order of the newest of them."""
 
 SILENCES: Final = Table(
     "silences",
@@ -97,9 +98,6 @@ SILENCES: Final = Table(
     Column("department", Text, primary_key=True),
     Column("form", Text, nullable=False),
     Column("file", Text, nullable=False),
-    Column("order", BigInteger, nullable=False),
-    Column("rows", BigInteger, nullable=False),
-    Column("supplied_up_to", BigInteger, nullable=False),
     Column("reason", Text, nullable=False),
 )
 """Refused drops that no good one covers yet."""
@@ -132,7 +130,7 @@ async def is_judged(database: Database, drop: Drop) -> bool:
     taken_in = select(DROPS.c.number).where(DROPS.c.identity == drop.identity, DROPS.c.refused.is_(None))
     silenced = select(SILENCES.c.drop).where(SILENCES.c.file == drop.file)
     async with database.read() as connection:
-        is_known = await _is_known(connection, drop)
+        is_known = await _is_known(connection, drop.identity)
         is_back = (await connection.execute(taken_in.where(silenced.exists()))).first() is not None
     if is_back:
         async with database.write() as connection:
@@ -159,12 +157,12 @@ async def take_in(database: Database, drop: Drop, name: DropName, receipt: Recei
         while batch := await asyncio.to_thread(_next_batch, rows):
             await _replace(connection, name, number, batch)
         for department in sorted(set(receipt.scope)):
-            await _advance(connection, name.form, department, up_to)
+            await _advance(connection, name, department, up_to)
         await _lift_silences(connection, drop, name, receipt)
 
 
 async def refuse(database: Database, drop: Drop, receipt: Receipt | None, *, reason: str, at: datetime) -> None:
-    """Keeps why a drop was refused, and makes its scope silent: every department where no receipt tells the scope.
+    """Keeps why a drop was refused, and makes every department of its form silent: what its rows were, nobody knows.
 
     A file that is not called as the forms are is only kept in mind: nobody knows what it would have said.
 
@@ -172,8 +170,6 @@ async def refuse(database: Database, drop: Drop, receipt: Receipt | None, *, rea
         StoreUnavailableError: The store cannot do it now.
     """
     name = parse_name(drop.file)
-    rows = 1 if receipt is None else receipt.rows
-    up_to = 0 if receipt is None else _seconds(receipt.supplied_up_to)
     async with database.write() as connection:
         if await _is_settled(connection, drop):
             return
@@ -182,36 +178,40 @@ async def refuse(database: Database, drop: Drop, receipt: Receipt | None, *, rea
             drop,
             at,
             form=None if name is None else name.form.name,
-            rows=rows,
-            supplied_up_to=up_to,
+            rows=None if receipt is None else receipt.rows,
+            supplied_up_to=None if receipt is None else _seconds(receipt.supplied_up_to),
             refused=reason,
         )
         if name is None:
             return
-        silenced = DEPARTMENTS if receipt is None else receipt.scope
         silence = {
             "drop": number,
             "form": name.form.name,
             "file": drop.file,
-            "order": name.order,
-            "rows": rows,
-            "supplied_up_to": up_to,
             "reason": reason,
         }
-        await connection.execute(
-            insert(SILENCES), [silence | {"department": department} for department in sorted(set(silenced))]
-        )
+        await connection.execute(insert(SILENCES), [silence | {"department": department} for department in DEPARTMENTS])
 
 
 async def _is_settled(connection: AsyncConnection, drop: Drop) -> bool:
     """Whether another replica was faster. From here to the end of the transaction no other one judges a drop."""
     if connection.dialect.name == "postgresql":
         await connection.execute(text(f"SELECT pg_advisory_xact_lock({_JUDGING_LOCK})"))
-    return await _is_known(connection, drop)
+    return await _is_known(connection, drop.identity)
 
 
-async def _is_known(connection: AsyncConnection, drop: Drop) -> bool:
-    return await connection.scalar(select(DROPS.c.number).where(DROPS.c.identity == drop.identity)) is not None
+async def _is_known(connection: AsyncConnection, identity: str) -> bool:
+    return await connection.scalar(select(DROPS.c.number).where(DROPS.c.identity == identity)) is not None
+
+
+async def is_known(database: Database, identity: str) -> bool:
+    """Whether a drop of this identity was taken in or refused before.
+
+    Raises:
+        StoreUnavailableError: The store cannot do it now.
+    """
+    async with database.read() as connection:
+        return await _is_known(connection, identity)
 
 
 async def _record(
@@ -220,8 +220,8 @@ async def _record(
     at: datetime,
     *,
     form: str | None,
-    rows: int,
-    supplied_up_to: int,
+    rows: int | None,
+    supplied_up_to: int | None,
     refused: str | None,
 ) -> int:
     number = await connection.scalar(
@@ -271,25 +271,20 @@ async def _replace(connection: AsyncConnection, name: DropName, number: int, bat
         raise RefusedError(f"a {KEY} stands twice") from error
 
 
-async def _advance(connection: AsyncConnection, form: DropForm, department: str, up_to: int) -> None:
-    mine = and_(SUPPLIES.c.form == form.name, SUPPLIES.c.department == department)
-    before = await connection.scalar(select(SUPPLIES.c.supplied_up_to).where(mine))
+async def _advance(connection: AsyncConnection, name: DropName, department: str, up_to: int) -> None:
+    mine = and_(SUPPLIES.c.form == name.form.name, SUPPLIES.c.department == department)
+    before = (await connection.execute(select(SUPPLIES.c.supplied_up_to, SUPPLIES.c.newest).where(mine))).first()
     if before is None:
-        await connection.execute(insert(SUPPLIES).values(form=form.name, department=department, supplied_up_to=up_to))
-    elif before < up_to:
-        await connection.execute(update(SUPPLIES).where(mine).values(supplied_up_to=up_to))
+        place = {"form": name.form.name, "department": department}
+        await connection.execute(insert(SUPPLIES).values(**place, supplied_up_to=up_to, newest=name.order))
+        return
+    after = {"supplied_up_to": max(before.supplied_up_to, up_to), "newest": max(before.newest, name.order)}
+    await connection.execute(update(SUPPLIES).where(mine).values(after))
 
 
 async def _lift_silences(connection: AsyncConnection, drop: Drop, name: DropName, receipt: Receipt) -> None:
-    covered = and_(
-        SILENCES.c.department.in_(receipt.scope),
-        SILENCES.c.order <= name.order,
-        SILENCES.c.rows <= receipt.rows,
-        SILENCES.c.supplied_up_to <= _seconds(receipt.supplied_up_to),
-    )
-    await connection.execute(
-        delete(SILENCES).where(SILENCES.c.form == name.form.name, or_(SILENCES.c.file == drop.file, covered))
-    )
+    covered = SILENCES.c.file.in_((drop.file, *receipt.replaces))
+    await connection.execute(delete(SILENCES).where(SILENCES.c.form == name.form.name, covered))
 
 
 def _next_batch(rows: Iterator[Mapping[str, str]]) -> list[Mapping[str, str]]:
@@ -314,19 +309,22 @@ class Supply:
 
     Attributes:
         up_to: Until when.
+        newest: The order of the newest drop that says so.
         silent: Why nothing can be said, in spite of that.
     """
 
     up_to: Mapping[tuple[str, str], datetime]
+    newest: Mapping[tuple[str, str], int]
     silent: Mapping[tuple[str, str], str]
 
 
 async def supply(connection: AsyncConnection) -> Supply:
     """The state of supply."""
-    supplied = await connection.execute(select(SUPPLIES))
+    supplied = (await connection.execute(select(SUPPLIES))).all()
     silenced = await connection.execute(select(SILENCES).order_by(SILENCES.c.drop))
     return Supply(
         up_to={(row.form, row.department): datetime.fromtimestamp(row.supplied_up_to, UTC) for row in supplied},
+        newest={(row.form, row.department): row.newest for row in supplied},
         silent={(row.form, row.department): f"{row.file}: {row.reason}" for row in silenced},
     )
 

@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+import structlog.testing
 from sqlalchemy import select
 
 from adapters.hebei import source as hebei_source
-from adapters.hebei.drop import FORMS, list_drops
+from adapters.hebei.drop import FORMS, Drop, Limits, list_drops
 from adapters.hebei.profile import PROFILE
 from adapters.hebei.source import HebeiSource, SourceSettings, open_source
 from adapters.hebei.store import DROPS, REVISIONS
@@ -38,6 +39,7 @@ from tests.support.worlds import (
     CATALOGUE,
     CELLS,
     FINED,
+    LIST_CELLS,
     LISTED,
     NOW,
     PENALTY_CELLS,
@@ -128,6 +130,11 @@ def rewrite(path: Path, content: bytes) -> None:
         up_to=datetime.fromisoformat(receipt["suppliedUpTo"]),
         scope=receipt["scope"],
     )
+
+
+def without_receipt(path: Path) -> Path:
+    receipt_of(path).unlink()
+    return path
 
 
 def set_in_row(path: Path, number: int, values: dict[str, str]) -> None:
@@ -479,6 +486,14 @@ def with_a_null_character(path: Path) -> None:
     rewrite(path, path.read_bytes().replace("警告".encode("gb18030"), b"\0", 1))
 
 
+def with_a_row_outside_the_scope(path: Path) -> None:
+    change_receipt(path, scope=["130202"])
+
+
+def with_a_department_in_wide_digits_outside_the_scope(path: Path) -> None:
+    set_in_row(path, 2, {"部门代码": " １３０２０３"})
+
+
 def with_an_endless_line(path: Path) -> None:
     rewrite(path, path.read_bytes() + b"x" * (1024 * 1024 + 1))
 
@@ -504,11 +519,13 @@ def with_an_endless_line(path: Path) -> None:
         (with_a_quote_inside, "row 2|line 3"),
         (with_the_same_key_twice, "a 主键 stands twice"),
         (without_key, "row 2: 主键 is empty"),
+        (with_a_row_outside_the_scope, "row 1: 部门代码: 130201 is not in the receipt's scope"),
+        (with_a_department_in_wide_digits_outside_the_scope, "row 2: 部门代码: 130203 is not in"),
         (with_a_null_character, "row 1: holds a null character"),
         (with_an_endless_line, "a line is longer than"),
     ],
 )
-async def test_a_file_is_refused_by_name_and_silences_its_scope(
+async def test_a_file_is_refused_by_name_and_silences_every_department_of_its_form(
     source: HebeiSource, folder: Path, spoil: Callable[[Path], None], reason: str
 ) -> None:
     drop_hebei(world_of(HEBEI, [penalty(HEBEI, "P0")]), folder)
@@ -520,10 +537,10 @@ async def test_a_file_is_refused_by_name_and_silences_its_scope(
     answer = await source.search(search_for(FINED))
 
     assert {row.key for row in answer.rows} == {"P0"}
-    assert set(answer.silent) == {MARKET, TAX}
+    assert set(answer.silent) == PENALTY_CELLS
     assert re.search(f"^{DECISIONS}: .*({reason})", answer.silent[MARKET])
-    assert set(answer.watermarks) == CELLS - {MARKET, TAX}
-    assert set(await source.watermarks()) == CELLS - {MARKET, TAX}
+    assert set(answer.watermarks) == LIST_CELLS
+    assert set(await source.watermarks()) == LIST_CELLS
     assert (await drops(source))[-1][0] == DECISIONS
 
 
@@ -547,6 +564,10 @@ async def test_a_file_is_refused_by_name_and_silences_its_scope(
         pytest.param({"scope": "130201"}, id="scope-as-text"),
         pytest.param({"scope": ["0201"]}, id="unknown-department"),
         pytest.param({"more": 1}, id="further-member"),
+        pytest.param({"replaces": "HB_XZCF_20261121_001.csv"}, id="replaces-as-text"),
+        pytest.param({"replaces": ["elsewhere.csv"]}, id="replaces-no-drop"),
+        pytest.param({"replaces": [ENTRIES]}, id="replaces-of-another-form"),
+        pytest.param({"replaces": ["HB_XZCF_20261121_002.csv"]}, id="replaces-itself"),
     ],
 )
 async def test_an_unreadable_receipt_silences_every_department_of_its_form(
@@ -595,28 +616,43 @@ async def test_the_same_file_dropped_well_ends_the_silence(source: HebeiSource, 
     assert answer.watermarks == {MARKET: AS_OF, TAX: AS_OF}
 
 
-@pytest.mark.usefixtures("silenced")
-async def test_a_later_drop_ends_the_silence_of_its_departments(source: HebeiSource, folder: Path) -> None:
-    again = [penalty(HEBEI, key) for key in ("P1", "P2", "P3")]
-    drop_decisions(folder, *again, number=3, up_to=LATER, scope=("130201",))
+async def test_a_later_drop_that_replaces_it_by_name_ends_the_silence(
+    source: HebeiSource, folder: Path, silenced: Path
+) -> None:
+    again = drop_decisions(folder, penalty(HEBEI, "P1"), penalty(HEBEI, "P2"), number=3, up_to=LATER)
+    change_receipt(again, replaces=[silenced.name])
 
     answer = await source.search(search_for(FINED))
 
-    assert answer.watermarks == {MARKET: LATER}
-    assert TAX in answer.silent
+    assert {row.key for row in answer.rows} == {"P0", "P1", "P2"}
+    assert answer.watermarks == {MARKET: LATER, TAX: LATER}
 
 
 @pytest.mark.usefixtures("silenced")
-@pytest.mark.parametrize(
-    "number", [pytest.param(3, id="fewer-rows-than-were-refused"), pytest.param(1, id="earlier-number")]
-)
-async def test_a_drop_that_cannot_hold_what_was_refused_ends_no_silence(
+@pytest.mark.parametrize("number", [1, 3])
+async def test_a_drop_that_does_not_say_what_it_replaces_ends_no_silence_however_long_it_is(
     source: HebeiSource, folder: Path, number: int
 ) -> None:
-    rows = 1 if number == 3 else 5
-    drop_decisions(folder, *(penalty(HEBEI, f"P{n}") for n in range(rows)), number=number, up_to=LATER)
+    drop_decisions(folder, *(penalty(HEBEI, f"P{n}") for n in range(5)), number=number, up_to=LATER)
 
     assert await source.watermarks() == {}
+
+
+async def test_a_bad_drop_that_replaces_ends_no_silence(source: HebeiSource, folder: Path, silenced: Path) -> None:
+    again = drop_decisions(folder, penalty(HEBEI, "P1"), number=3, up_to=LATER)
+    change_receipt(again, replaces=[silenced.name], rows=2)
+
+    assert await source.watermarks() == {}
+
+
+async def test_a_file_that_was_said_to_be_empty_and_is_not_stays_refused(source: HebeiSource, folder: Path) -> None:
+    drop_hebei(world_of(HEBEI), folder)
+    change_receipt(drop_decisions(folder, penalty(HEBEI, "P1"), number=2), rows=0)
+    await source.watermarks()
+
+    advance_hebei(folder, NOW)
+
+    assert set(await source.watermarks()) == LIST_CELLS
 
 
 async def test_an_empty_increment_ends_no_silence(source: HebeiSource, folder: Path) -> None:
@@ -627,7 +663,7 @@ async def test_an_empty_increment_ends_no_silence(source: HebeiSource, folder: P
 
     advance_hebei(folder, NOW)
 
-    assert set(await source.watermarks()) == CELLS - {MARKET, TAX}
+    assert set(await source.watermarks()) == LIST_CELLS
 
 
 async def test_a_well_dropped_file_that_is_overwritten_badly_silences_its_scope_until_it_is_back(
@@ -664,6 +700,157 @@ async def test_a_row_whose_time_is_unreadable_silences_what_it_may_belong_to(
     assert answer.rows == ()
     assert set(answer.silent) == silent
     assert (await source.search(search_for(BLAMELESS))).silent == {}
+
+
+@pytest.mark.parametrize(
+    ("list_name", "department", "silent"),
+    [
+        pytest.param("拖欠农民工工资“黑名单”", "130201", "social_security", id="list-of-another-department"),
+        pytest.param("拖欠农民工工资“黑名单”", "000000", "social_security", id="department-unknown"),
+        pytest.param("别的名单", "130203", None, id="list-unknown"),
+    ],
+)
+async def test_an_unreadable_entry_silences_the_domain_of_its_list(
+    source: HebeiSource, folder: Path, list_name: str, department: str, silent: str | None
+) -> None:
+    drop_hebei(world_of(HEBEI, [penalty(HEBEI, "P1")], [entry(HEBEI, "L1")]), folder)
+    columns = FORMS[1].columns
+    values = dict.fromkeys(columns, "") | {
+        "主键": "L1",
+        "部门代码": department,
+        "名单名称": list_name,
+        "企业名称": LISTED.name,
+        "统一社会信用代码": LISTED.uscc,
+        "数据更新时间戳": "2024年5月7日",
+    }
+    rewrite(folder / ENTRIES, xlsx_bytes(columns, [tuple(values.values())]))
+
+    answer = await source.search(search_for(LISTED))
+
+    assert set(answer.silent) == {cell for cell in LIST_CELLS if silent in (None, cell[0])}
+
+
+# --- Drops that are there and cannot be read ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def bad_disk(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """Names of files that cannot be read."""
+    files: set[str] = set()
+    opened = Drop.open
+
+    def open_drop(folder: Path, file: str, limits: Limits) -> Drop:
+        if file in files:
+            raise PermissionError(13, "Permission denied")
+        return opened(folder, file, limits)
+
+    monkeypatch.setattr(Drop, "open", open_drop)
+    return files
+
+
+def without_data(path: Path) -> Path:
+    path.unlink()
+    return path
+
+
+def on_a_bad_disk(path: Path) -> Path:
+    return path
+
+
+UNREAD = pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (without_receipt, "its receipt is missing"),
+        (without_data, "its data file is missing"),
+        (on_a_bad_disk, "PermissionError"),
+    ],
+)
+
+
+@UNREAD
+async def test_no_later_drop_overtakes_one_that_cannot_be_read(
+    source: HebeiSource, folder: Path, bad_disk: set[str], spoil: Callable[[Path], Path], reason: str
+) -> None:
+    drop_hebei(world_of(HEBEI, [penalty(HEBEI, "P0")], [entry(HEBEI, "L1")]), folder)
+    assert await source.watermarks() == dict.fromkeys(CELLS, AS_OF)
+    second = spoil(drop_decisions(folder, penalty(HEBEI, "P1"), number=2, up_to=LATER))
+    if spoil is on_a_bad_disk:
+        bad_disk.add(second.name)
+    third = drop_decisions(folder, penalty(HEBEI, "P2"), number=3, up_to=LATER + timedelta(hours=1))
+
+    with structlog.testing.capture_logs() as logs:
+        answer = await source.search(search_for(FINED))
+        await source.watermarks()
+
+    assert {row.key for row in answer.rows} == {"P0"}
+    assert answer.watermarks == dict.fromkeys(CELLS, AS_OF)
+    assert [(log["file"], log["reason"]) for log in logs if log["event"] == "drop not read"] == [
+        (second.name, reason),
+        (third.name, f"{second.name} is before it"),
+    ]
+    bad_disk.clear()
+    drop_decisions(folder, penalty(HEBEI, "P1"), number=2, up_to=LATER)
+    answer = await source.search(search_for(FINED))
+    assert {row.key for row in answer.rows} == {"P0", "P1", "P2"}
+    assert answer.watermarks[MARKET] == LATER + timedelta(hours=1)
+
+
+@UNREAD
+async def test_an_unread_drop_that_others_have_overtaken_already_silences_them(
+    source: HebeiSource, folder: Path, bad_disk: set[str], spoil: Callable[[Path], Path], reason: str
+) -> None:
+    drop_decisions(folder, penalty(HEBEI, "P0"), number=1)
+    drop_decisions(folder, penalty(HEBEI, "P2"), number=3, up_to=LATER, scope=("130201",))
+    assert await source.watermarks() == {MARKET: LATER, TAX: AS_OF}
+    late = spoil(drop_decisions(folder, penalty(HEBEI, "P1"), number=2))
+    if spoil is on_a_bad_disk:
+        bad_disk.add(late.name)
+
+    answer = await source.search(search_for(FINED))
+
+    assert answer.silent[MARKET] == f"{late.name}: {reason}"
+    assert answer.watermarks == {TAX: AS_OF} == await source.watermarks()
+    bad_disk.clear()
+    drop_decisions(folder, penalty(HEBEI, "P1"), number=2)
+    assert await source.watermarks() == {MARKET: LATER, TAX: AS_OF}
+
+
+@pytest.mark.parametrize("remains", [content_of, receipt_of])
+async def test_half_of_what_was_taken_in_overtakes_and_silences_nobody(
+    settings: SourceSettings, folder: Path, remains: Callable[[Path], object]
+) -> None:
+    path = drop_decisions(folder, penalty(HEBEI, "P1"))
+    source = await opened_patiently(settings)
+    await source.watermarks()
+    (path if remains is receipt_of else receipt_of(path)).unlink()
+    if remains is receipt_of:  # known by the receipt, also after a restart
+        await source.close()
+        source = await opened_patiently(settings)
+    drop_decisions(folder, penalty(HEBEI, "P2"), number=2, up_to=LATER)
+
+    assert await source.watermarks() == {MARKET: LATER, TAX: LATER}
+    await source.close()
+
+
+async def test_nothing_is_said_before_the_folder_was_listed(
+    settings: SourceSettings, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop_decisions(folder, penalty(HEBEI, "P1"))
+    first = await opened_patiently(settings)
+    await first.watermarks()
+    await first.close()
+    may_look = threading.Event()
+    monkeypatch.setattr(hebei_source, "list_drops", lambda folder: may_look.wait() and list_drops(folder))
+    second = await opened_patiently(settings)
+    second._patience = timedelta(0)
+
+    with pytest.raises(SourceError, match="not read yet"):
+        await second.watermarks()
+
+    may_look.set()
+    second._patience = timedelta(seconds=60)
+    assert await second.watermarks() == {MARKET: AS_OF, TAX: AS_OF}
+    await second.close()
 
 
 # --- The platform does not answer ---------------------------------------------------------------------------------------
