@@ -3,8 +3,8 @@
 1. Check the query (query_checks.py). A query that was answered before gets the stored bytes.
 2. Ask the platform for the covered cells, within the deadline (platform.py).
 3. Read the rows: whose they are, and what they say (findings.py).
-4. In one transaction: look the nonce up again; give the records their identity; build the cells; sign; keep answer,
-   nonce, statement and audit.
+4. In one transaction: look the nonce up again; give the records their identity; build the cells, and empty the largest where
+   they do not fit into one answer; sign; keep answer, nonce, statement and audit.
 5. Send what was kept.
 
 Two identical queries at once both come as far as 4; the second finds the first one's answer there and sends that.
@@ -22,7 +22,7 @@ import structlog
 from adapters.sdk.coverage import CoverageDesk, StatedCoverage, issuer_contact
 from adapters.sdk.errors import LedgerConflictError
 from adapters.sdk.findings import Findings, FoundRecord, read_rows
-from adapters.sdk.fragment import Evidence, answerable_cells, build_fragment
+from adapters.sdk.fragment import Evidence, answerable_cells, build_fragment, fit
 from adapters.sdk.ledger import AuditLine, Ledger, LedgerTransaction, RecordIdentity
 from adapters.sdk.mapping import Reading, decision_key
 from adapters.sdk.metrics import AdapterMetrics
@@ -44,6 +44,9 @@ REPEATED: Final = "REPEATED"
 
 MAX_ANSWER_BYTES: Final = 16_777_216
 """Source: adapter_service.proto, AnswerResponse.answer_envelope."""
+
+MAX_FRAGMENT_BYTES: Final = MAX_ANSWER_BYTES - 4096
+"""What an envelope holds beside its payload (type, one signature, lengths) is much smaller than the difference."""
 
 _ATTEMPTS: Final = 5
 """How often a transaction is tried that others get in the way of."""
@@ -202,9 +205,11 @@ class Answering:
             coverage_statement_id=coverage.statement_id,
             disclosure=self._profile.disclosure,
         )
+        if emptied := fit(fragment, MAX_FRAGMENT_BYTES):
+            _log.warning(
+                "answer too large, cells left without their records", cells=[f"{d}/{kind}" for d, kind in emptied]
+            )
         statement = self._signer.sign(FRAGMENT, fragment)
-        if len(statement.envelope) > MAX_ANSWER_BYTES:
-            raise HurenError(ErrorCode.INTERNAL)
         self._count_cells(fragment)
         return await self._keep(transaction, asked, _Signed(statement, ANSWERED), at=at)
 

@@ -1,6 +1,6 @@
 """The cells of a fragment: exactly one for each cell that was asked, in the order of the query.
 
-The first line that holds decides (semantics §3):
+The first line that holds decides (docs/protocols/query-processing.md, C-1 to C-10):
 
     1  NOT_APPLICABLE        the catalogue carries no such kind in the domain
     2  NOT_COVERED           the coverage statement, for this window, says so
@@ -13,7 +13,8 @@ The first line that holds decides (semantics §3):
     8  FOUND                 at least one record
     9  CLEAR                 nothing of the above
 
-Records that are readable are listed in 3 to 8. Pure: everything comes in as a value.
+Records that are readable are listed in 3 to 8. A fragment that would be larger than an answer may be loses its largest cells: they
+become SOURCE_UNAVAILABLE, SOURCE_SILENT, without records (`fit`). Pure: everything comes in as a value.
 """
 
 from __future__ import annotations
@@ -98,6 +99,26 @@ def build_fragment(
         expires_at=to_timestamp(evidence.at + LIFETIME),
         cells=build_cells(query, evidence),
     )
+
+
+def fit(fragment: fragment_pb2.Fragment, max_bytes: int) -> tuple[CellKey, ...]:
+    """Takes the records from the largest cells, one cell after the other, until the payload has at most that many bytes (C-10).
+
+    Of cells of one size the first in the fragment is taken. A cell without records is never touched.
+
+    Returns:
+        The cells that lost their records; they are SOURCE_UNAVAILABLE now.
+    """
+    full = sorted((cell for cell in fragment.cells if cell.records), key=lambda cell: cell.ByteSize(), reverse=True)
+    emptied: list[CellKey] = []
+    for cell in full:
+        if fragment.ByteSize() <= max_bytes:
+            break
+        cell.ClearField("records")
+        cell.state = fragment_pb2.CELL_STATE_SOURCE_UNAVAILABLE
+        cell.reason = fragment_pb2.UNAVAILABLE_REASON_SOURCE_SILENT
+        emptied.append(cell_key(cell.key))
+    return tuple(emptied)
 
 
 def _cell(key: CellKey, query: query_pb2.Query, evidence: Evidence, covered: frozenset[CellKey]) -> fragment_pb2.Cell:

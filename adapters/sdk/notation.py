@@ -238,13 +238,13 @@ def read_code(value: RawValue) -> str:
 def normalise_document_number(text: str) -> str:
     """Makes spellings of one document number equal. For `decision_key` only: it is never printed.
 
-    NFKC; every kind of bracket becomes 〔〕; blanks are dropped; upper case; a 号 at the end is left out.
+    Rules and vectors: docs/protocols/query-processing.md, M-12.
 
     >>> normalise_document_number("京市监罚[2024]第 12 号") == normalise_document_number("京市监罚〔2024〕第12号")
     True
     """
-    folded = unicodedata.normalize("NFKC", text).translate(_BRACKETS).upper()
-    return "".join(folded.split()).removesuffix("号").removesuffix("號")
+    folded = "".join(unicodedata.normalize("NFKC", text).translate(_BRACKETS).upper().split())
+    return folded[:-1] if folded.endswith(("号", "號")) else folded
 
 
 def fold_name(text: str) -> str:

@@ -18,12 +18,13 @@
  Q-14  Each cell is the catalogue's, and asked once (CELLS_NOT_ACCEPTED).
  Q-15  The identity level is SUBSTANTIAL or HIGH (IDENTITY_LEVEL_TOO_LOW).
  Q-16  The basis of authorisation is SELF, the only one served yet (NOT_AUTHORISED).
- Q-17  This province's registry knows no other home on the day of signing (SIGNER_IS_NOT_HOME).
+ Q-17  This province's registry knows no other home on the day of signing (SIGNER_IS_NOT_HOME), and contradicts no former code or
+       registration number (SUBJECT_NOT_ELIGIBLE).
 
-A province's own gateway gets no shortcut. The list of the contract (query.proto) puts the look-up of the nonce in one place; here
-it is two: a stored answer is sent first (Q-5), reuse is refused in its turn (Q-10).
+A province's own gateway gets no shortcut. The nonce is looked up once and counts twice: a stored answer is sent first (Q-5), reuse
+is refused in its turn (Q-10).
 
-Source: query.proto, Query; docs/protocols/query-processing.md.
+Source: docs/protocols/query-processing.md, sections 1 to 3.
 """
 
 from __future__ import annotations
@@ -41,8 +42,9 @@ from contract.days import DayRange, china_day, from_timestamp, parse_day
 from contract.errors import ErrorCode, HurenError
 from contract.payloads import QUERY, PayloadError, parse
 from contract.province import Province
-from contract.registry import Registry, RegistryUnavailableError
-from contract.uscc import SubjectClass, Uscc, UsccError, organisation_code, parse_uscc, subject_class
+from contract.registry import Registry, RegistryEntry, RegistryUnavailableError
+from contract.subject import require_sound_subject
+from contract.uscc import Uscc
 from huren.common.v1 import common_pb2
 from huren.envelope.v1 import envelope_pb2
 from huren.fragment.v1 import query_pb2, refusal_pb2
@@ -58,7 +60,7 @@ from signing import (
 )
 
 CLOCK_TOLERANCE: Final = timedelta(seconds=60)
-"""How far the clocks of two members may be apart (semantics: clock ±60 s)."""
+"""How far the clocks of two members may be apart (Q-8)."""
 
 MAX_ENVELOPE_BYTES: Final = 1_048_576
 """Source: adapter_service.proto, AnswerRequest.query_envelope."""
@@ -196,7 +198,7 @@ class QueryChecks:
             window = _accepted_window(query.window, day)  # Q-13
             _require_cells(query, catalogue)  # Q-14
             _require_entitled(query)  # Q-15, Q-16
-            await self._require_no_other_home(wanted.uscc, peer.province, day)  # Q-17
+            await self._require_registry_agrees(query.subject, peer.province, day)  # Q-17
         except _Broken as broken:
             return NotAccepted(asked, broken.reason, broken.detail)
         return Accepted(
@@ -238,15 +240,26 @@ class QueryChecks:
             raise _Broken(refusal_pb2.REFUSAL_REASON_CATALOGUE_NOT_SERVED, f"version {query.catalogue.version!r}")
         return catalogue
 
-    async def _require_no_other_home(self, uscc: Uscc, signer: Province, day: date) -> None:
-        try:
-            entry = await self._registry.lookup(uscc)
-        except RegistryUnavailableError as error:
-            raise HurenError(ErrorCode.STORE_UNAVAILABLE, retry_after=timedelta(seconds=1)) from error
+    async def _require_registry_agrees(self, subject: common_pb2.Subject, signer: Province, day: date) -> None:
+        """Q-17. What the registry does not know it does not contradict."""
+        entry = await self._known(Uscc(subject.uscc))
+        former = _values(subject, common_pb2.IDENTIFIER_KIND_FORMER_USCC)
+        for code in former:
+            if await self._known(Uscc(code)) is not None:
+                raise _not_eligible("a former code is another subject's code")
         if entry is None or all(registration.since > day for registration in entry.registrations):
             return
         if entry.home_on(day) != signer:
             raise _Broken(refusal_pb2.REFUSAL_REASON_SIGNER_IS_NOT_HOME, "the registry knows another home")
+        numbers = _values(subject, common_pb2.IDENTIFIER_KIND_REGISTRATION_NUMBER)
+        if not former <= {one.uscc for one in entry.former_codes} or not numbers <= {entry.registration_number}:
+            raise _not_eligible("the registry does not know a former code or a registration number as the subject's")
+
+    async def _known(self, uscc: Uscc) -> RegistryEntry | None:
+        try:
+            return await self._registry.lookup(uscc)
+        except RegistryUnavailableError as error:
+            raise HurenError(ErrorCode.STORE_UNAVAILABLE, retry_after=timedelta(seconds=1)) from error
 
 
 class _Broken(Exception):  # noqa: N818  # never leaves this module
@@ -291,15 +304,11 @@ def _require_fresh_nonce(stored: StoredAnswer | None) -> None:
 
 def _eligible_subject(subject: common_pb2.Subject) -> Wanted:
     try:
-        uscc = parse_uscc(subject.uscc)
-    except UsccError as error:
+        require_sound_subject(subject)
+    except ValueError as error:
         raise _not_eligible(str(error)) from error
-    if subject_class(uscc) is SubjectClass.NOT_ELIGIBLE:
-        raise _not_eligible("a kind of subject that is not served")
-    codes = [entry.value for entry in subject.identifiers if entry.kind == common_pb2.IDENTIFIER_KIND_USCC]
-    if codes != [uscc]:
-        raise _not_eligible("expected exactly one identifier of kind USCC, equal to the subject's code")
-    _require_own_codes(uscc, subject)
+    if not all(is_code(code) for code in _values(subject, common_pb2.IDENTIFIER_KIND_FORMER_USCC)):
+        raise _not_eligible("a former code is none")
     try:
         for identifier in subject.identifiers:
             for day in (identifier.valid_from, identifier.valid_to):
@@ -310,15 +319,8 @@ def _eligible_subject(subject: common_pb2.Subject) -> Wanted:
         raise _Broken(refusal_pb2.REFUSAL_REASON_MALFORMED, f"identifiers: {error}") from error
 
 
-def _require_own_codes(uscc: Uscc, subject: common_pb2.Subject) -> None:
-    """An organisation code is part of one of the subject's codes: nobody searches by another subject's."""
-    former = [entry.value for entry in subject.identifiers if entry.kind == common_pb2.IDENTIFIER_KIND_FORMER_USCC]
-    if not all(is_code(code) for code in former):
-        raise _not_eligible("a former code is none")
-    own = {organisation_code(Uscc(code)) for code in (uscc, *former)}
-    given = {e.value for e in subject.identifiers if e.kind == common_pb2.IDENTIFIER_KIND_ORGANISATION_CODE}
-    if not given <= own:
-        raise _not_eligible("an organisation code is not part of the subject's codes")
+def _values(subject: common_pb2.Subject, kind: common_pb2.IdentifierKind.ValueType) -> set[str]:
+    return {identifier.value for identifier in subject.identifiers if identifier.kind == kind}
 
 
 def _not_eligible(detail: str) -> _Broken:

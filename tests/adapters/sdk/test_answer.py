@@ -8,7 +8,9 @@ from typing import Any
 
 import grpc
 import pytest
+import structlog
 
+from adapters.sdk.answering import MAX_ANSWER_BYTES
 from adapters.sdk.source import Search, SourceAnswer, SourceError
 from contract.admission import OpenedFragment, admit, open_answer, open_coverage
 from contract.catalogue import published_catalogues
@@ -82,6 +84,25 @@ async def test_does_not_ask_a_platform_that_could_say_nothing(bench: Any) -> Non
 
     assert bench.platform.asked == []
     assert {cell.state for cell in fragment.cells} == {NOT_APPLICABLE}
+
+
+async def test_an_answer_that_is_too_large_loses_its_largest_cell(bench: Any, kit: Any) -> None:
+    long = "违" * 19_999
+    many = [kit.penalty(f"p-{n}", facts=long, basis=long, content=long, type=long) for n in range(80)]
+    bench.platform.rows = (*many, kit.entry())
+
+    with structlog.testing.capture_logs() as logs:
+        async with bench.serving() as running:
+            answered = await running.answer(bench.asked().envelope)
+
+    cells = cells_of(bench.fragment(answered))
+    market = cells[kit.MARKET]
+    assert len(answered) <= MAX_ANSWER_BYTES
+    assert (market.state, market.reason) == (UNAVAILABLE, fragment_pb2.UNAVAILABLE_REASON_SOURCE_SILENT)
+    assert len(market.records) == 0
+    assert (cells[kit.MARKET_LIST].state, len(cells[kit.MARKET_LIST].records)) == (FOUND, 1)
+    (told,) = [entry for entry in logs if "too large" in entry["event"]]
+    assert told["cells"] == ["market_regulation/1"]
 
 
 async def fails(_: Search) -> SourceAnswer:

@@ -7,12 +7,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.sdk.coverage import coverage_content
 from adapters.sdk.findings import Findings, read_rows
-from adapters.sdk.fragment import MAX_RECORDS, Evidence, build_cells
+from adapters.sdk.fragment import MAX_RECORDS, Evidence, build_cells, fit
 from adapters.sdk.platform import LONGEST_SEARCH, search_time
 from contract.days import DayRange
 from huren.common.v1 import common_pb2
@@ -205,6 +206,68 @@ def test_a_cell_is_never_clearer_than_what_it_rests_on(kit: Any, data: Any, **to
     assert (cell.state == FOUND) == (conclusive and count > 0)
     assert (cell.state == UNAVAILABLE) == (cell.reason != 0)
     assert cell.state in {CLEAR, FOUND, UNAVAILABLE, NOT_COVERED, NOT_APPLICABLE}
+
+
+# --- Too large for one answer ---------------------------------------------------------------------------------------
+
+
+def filled(name: str, count: int, length: int) -> fragment_pb2.Cell:
+    """A cell with so many records of so many characters."""
+    text = record_pb2.FreeText(text="违" * length, masking=record_pb2.MASKING_NONE)
+    one = record_pb2.Record(record_id="abcdefgh", penalty=record_pb2.Penalty(facts=text))
+    return fragment_pb2.Cell(
+        key=common_pb2.CellKey(domain=name, kind=common_pb2.RECORD_KIND_PENALTY),
+        state=FOUND if count else CLEAR,
+        data_as_of=Timestamp(seconds=1_700_000_000),
+        identifiers_searched=[0],
+        records=[one] * count,
+    )
+
+
+def test_what_fits_is_left_as_it_is() -> None:
+    fragment = fragment_pb2.Fragment(cells=[filled("a", 3, 100), filled("b", 0, 0)])
+    before = fragment.SerializeToString(deterministic=True)
+
+    assert fit(fragment, len(before)) == ()
+    assert fragment.SerializeToString(deterministic=True) == before
+
+
+def test_of_cells_of_one_size_the_first_is_emptied() -> None:
+    fragment = fragment_pb2.Fragment(cells=[filled("a", 1, 9), filled("b", 3, 100), filled("c", 3, 100)])
+
+    assert fit(fragment, fragment.ByteSize() - 1) == (("b", 1),)
+    assert [cell.state for cell in fragment.cells] == [FOUND, UNAVAILABLE, FOUND]
+
+
+@given(
+    counts=st.lists(st.tuples(st.integers(0, 20), st.integers(0, 300)), min_size=1, max_size=12),
+    share=st.floats(0, 1.2),
+    already=st.sampled_from([0, STALE, UNREADABLE]),
+)
+def test_it_fits_and_is_never_clearer(counts: list[tuple[int, int]], share: float, already: Any) -> None:
+    fragment = fragment_pb2.Fragment(cells=[filled(f"d{n}", *each) for n, each in enumerate(counts)])
+    if already:
+        fragment.cells[0].state, fragment.cells[0].reason = UNAVAILABLE, already
+    before = fragment_pb2.Fragment.FromString(fragment.SerializeToString())
+    bare = fragment_pb2.Fragment.FromString(fragment.SerializeToString())
+    fit(bare, 0)
+    limit = max(bare.ByteSize(), int(before.ByteSize() * share))
+
+    emptied = fit(fragment, limit)
+
+    assert fragment.ByteSize() <= limit
+    sizes = [
+        (cell.ByteSize(), cell.key.domain in {name for name, _ in emptied}) for cell in before.cells if cell.records
+    ]
+    assert max((size for size, gone in sizes if not gone), default=0) <= min(
+        (size for size, gone in sizes if gone), default=1 << 40
+    )
+    for old, new in zip(before.cells, fragment.cells, strict=True):
+        if (new.key.domain, int(new.key.kind)) in emptied:
+            assert (new.state, new.reason, len(new.records)) == (UNAVAILABLE, SILENT, 0)
+            assert (new.key, new.data_as_of) == (old.key, old.data_as_of)
+        else:
+            assert new == old
 
 
 # --- From rows to findings ----------------------------------------------------------------------------------------------

@@ -64,6 +64,15 @@ BROKEN: dict[str, tuple[str, Breaks]] = {
         "SUBJECT_NOT_ELIGIBLE",
         lambda _, k: {"subject": k.subject(identifier(2, "0" * 18))},
     ),
+    "a registration number that is none": (
+        "SUBJECT_NOT_ELIGIBLE",
+        lambda _, k: {"subject": k.subject(identifier(4, "1"))},
+    ),
+    "a name that is not searched for": ("SUBJECT_NOT_ELIGIBLE", lambda _, k: {"subject": k.subject(name="另一示例")}),
+    "a cancelled subject": (
+        "SUBJECT_NOT_ELIGIBLE",
+        lambda _, k: {"subject": k.subject(registration_status=common_pb2.REGISTRATION_STATUS_CANCELLED)},
+    ),
     "a day that does not exist": (
         "MALFORMED",
         lambda _, k: {"subject": k.subject(identifier(6, "曾用名", valid_to="2023-02-30"))},
@@ -196,6 +205,24 @@ async def test_refuses_when_its_registry_knows_another_home(
     bench.registry.register(kit.USCC, home)
     async with bench.serving() as running:
         assert bench.reason(await running.answer(bench.asked().envelope)) == reason
+
+
+async def test_refuses_another_subjects_code_as_a_former_one(bench: Any, kit: Any) -> None:
+    """A home could otherwise have another enterprise's records listed as the subject's."""
+    bench.registry.register(kit.OTHER, kit.HOME)
+    asked = bench.asked(subject=kit.subject(identifier(2, kit.OTHER)))
+    async with bench.serving() as running:
+        assert bench.reason(await running.answer(asked.envelope)) == "SUBJECT_NOT_ELIGIBLE"
+
+
+@pytest.mark.parametrize("kind", [2, 4])
+async def test_refuses_identifiers_that_its_registry_does_not_know_as_the_subjects(
+    bench: Any, kit: Any, kind: int
+) -> None:
+    bench.registry.register(kit.USCC, kit.HOME)
+    asked = bench.asked(subject=kit.subject(identifier(kind, {2: kit.OTHER, 4: "110000000000001"}[kind])))
+    async with bench.serving() as running:
+        assert bench.reason(await running.answer(asked.envelope)) == "SUBJECT_NOT_ELIGIBLE"
 
 
 async def test_accepts_the_home_that_its_registry_knows(bench: Any, kit: Any) -> None:
