@@ -1,8 +1,13 @@
-"""What the gateway counts: one outcome for each province and request, the time of each step, the breakers."""
+"""What the gateway counts: one outcome for each province and request, the time of each step, the breakers.
+
+What did not count is also one line of the log, for whoever looks for the cause. Neither holds anything of a subject.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from time import monotonic
 from typing import Final, assert_never
 
 import structlog
@@ -17,17 +22,24 @@ from runtime.telemetry import Metrics
 
 _log: Final = structlog.get_logger(__name__)
 
+FORGET_FAILURE_AFTER: Final = timedelta(minutes=5)
+"""A failure that nobody has repeated for so long says nothing about now: provinces are asked only when an enterprise asks."""
+
 _SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
 class GatewayTelemetry:
-    """Implements the service's `Observer`.
+    """Implements the service's `Observer`."""
 
-    Attributes:
-        last_failure: Reason of the last failed outcome of each province; gone after a good one.
-    """
+    def __init__(self, metrics: Metrics, seconds: Callable[[], float] = monotonic) -> None:
+        """Registers the metrics.
 
-    def __init__(self, metrics: Metrics) -> None:
+        Args:
+            metrics: Where.
+            seconds: A clock that only runs forward.
+        """
+        self._seconds = seconds
+        self._failures: dict[Province, tuple[str, float]] = {}
         self._outcomes = Counter(
             "huren_outcomes",
             "Outcomes of asking provinces.",
@@ -50,7 +62,6 @@ class GatewayTelemetry:
             ("province",),
             registry=metrics.registry,
         )
-        self.last_failure: dict[Province, str] = {}
 
     def watch(self, neighbours: Iterable[Neighbour]) -> None:
         """Shows the breakers of these provinces."""
@@ -58,6 +69,11 @@ class GatewayTelemetry:
             self._breakers.labels(neighbour.province.slug).set_function(
                 lambda breaker=neighbour.breaker: float(breaker.state)  # type: ignore[misc]  # bound now, not later
             )
+
+    def last_failure(self, province: Province) -> str:
+        """Reason of a province's last failed outcome; empty after a good one, and once it is forgotten."""
+        reason, since = self._failures.get(province, ("", 0.0))
+        return reason if self._seconds() - since < FORGET_FAILURE_AFTER.total_seconds() else ""
 
     def finished(self, step: Step, seconds: float) -> None:
         """As `Observer.finished`."""
@@ -68,10 +84,10 @@ class GatewayTelemetry:
         reason = _reason(outcome)
         self._outcomes.labels(outcome.province.slug, type(outcome).__name__.lower(), reason).inc()
         if reason:
-            self.last_failure[outcome.province] = reason
+            self._failures[outcome.province] = reason, self._seconds()
             _log.warning("outcome", province=outcome.province.slug, outcome=type(outcome).__name__, **_details(outcome))
         else:
-            self.last_failure.pop(outcome.province, None)
+            self._failures.pop(outcome.province, None)
 
     def ended(self, end: str) -> None:
         """As `Observer.ended`."""

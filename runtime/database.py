@@ -10,7 +10,9 @@
 - What is committed survives a power failure. A report is handed out once it is committed and could not be explained
   away afterwards, so SQLite syncs its log at each commit (`synchronous=FULL`; the usual NORMAL of WAL may lose the last commits).
 - A read that writes is refused by the database.
-- "Cannot do it now" is one error, `StoreUnavailableError`. A mistake in a statement, or a broken constraint, stays what it is.
+- "Cannot do it now" is one error, `StoreUnavailableError`. A mistake in a statement, or a broken constraint, stays what it is;
+  `is_unique_violation` tells the one constraint that a rival breaks.
+- What a table keeps for ever the database itself refuses to change (`create_tables(..., append_only=...)`).
 
 Commit before you answer; never await the network inside `write()`.
 """
@@ -18,13 +20,13 @@ Commit before you answer; never await the network inside `write()`.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, Self
 
-from sqlalchemy import URL, AsyncAdaptedQueuePool, MetaData, event, exc, make_url, text
+from sqlalchemy import URL, AsyncAdaptedQueuePool, MetaData, Table, event, exc, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -48,8 +50,26 @@ _POSTGRESQL_UNAVAILABLE: Final = ("08", "40", "53", "55P03", "57", "58")
 """Classes of SQLSTATE: connection, rollback by conflict, resources, lock timeout, operator intervention, system."""
 _POSTGRESQL_READ_ONLY: Final = "25006"
 
-_CREATE_TABLES_LOCK: Final = 0x6875_7265_6E
+_UNIQUE_VIOLATIONS: Final[frozenset[int | str]] = frozenset(
+    {
+        sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY,
+        sqlite3.SQLITE_CONSTRAINT_ROWID,
+        sqlite3.SQLITE_CONSTRAINT_UNIQUE,
+        "23505",
+    }
+)
+
+_PREPARING_LOCK: Final = 0x6875_7265_6E
 """Any number, the same in every replica."""
+
+_REFUSED_VERBS: Final = {"sqlite": ("UPDATE", "DELETE"), "postgresql": ("UPDATE", "DELETE", "TRUNCATE")}
+_POSTGRESQL_REFUSE: Final = """
+CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN RAISE EXCEPTION 'append-only' USING ERRCODE = 'restrict_violation'; END $$
+"""
+_POSTGRESQL_HAS_TRIGGER: Final = text(
+    "SELECT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = to_regclass(:table) AND tgname = :trigger)"
+)
 
 
 class Database:
@@ -79,16 +99,20 @@ class Database:
         async with _transaction(self._reader, read_only=True) as connection:
             yield connection
 
-    async def create_tables(self, metadata: MetaData) -> None:
+    async def create_tables(self, metadata: MetaData, *, append_only: Iterable[Table] = ()) -> None:
         """Creates the tables that are missing. Replicas may start at the same time.
+
+        Args:
+            metadata: The tables.
+            append_only: Those whose rows are never changed, as `make_append_only` does it.
 
         Raises:
             StoreUnavailableError: The database cannot do it now.
         """
         async with self.write() as connection:
-            if connection.dialect.name == "postgresql":
-                await connection.execute(text(f"SELECT pg_advisory_xact_lock({_CREATE_TABLES_LOCK})"))
+            await take_turns(connection)
             await connection.run_sync(metadata.create_all)
+            await make_append_only(connection, append_only)
 
     async def dispose(self) -> None:
         """Closes all connections."""
@@ -123,6 +147,47 @@ def open_database(url: str, *, patience: timedelta = timedelta(seconds=5)) -> Da
             return _open_postgresql(parsed, patience)
         case other:
             raise ValueError(f"a URL that begins with sqlite: or postgresql: expected, got {other}:")
+
+
+async def take_turns(connection: AsyncConnection) -> None:
+    """Waits until no other replica prepares the database; then the others wait until this transaction ends."""
+    if connection.dialect.name == "postgresql":  # SQLite's writers take turns anyway
+        await connection.execute(text(f"SELECT pg_advisory_xact_lock({_PREPARING_LOCK})"))
+
+
+async def make_append_only(connection: AsyncConnection, tables: Iterable[Table]) -> None:
+    """Makes the database refuse to change or delete rows of these tables, whoever asks. Doing it again changes nothing.
+
+    A later UPDATE or DELETE is an IntegrityError that says `append-only`. That keeps mistakes out, ours and an operator's; whoever
+    owns the tables can still take the triggers away.
+    """
+    await take_turns(connection)
+    for table in tables:
+        for verb in _REFUSED_VERBS[connection.dialect.name]:
+            await _refuse(connection, table, verb)
+
+
+def is_unique_violation(error: exc.DBAPIError) -> bool:
+    """Whether a row was there already: a rival was quicker. Any other broken constraint is a fault of ours."""
+    return _driver_code(error) in _UNIQUE_VIOLATIONS
+
+
+async def _refuse(connection: AsyncConnection, table: Table, verb: str) -> None:
+    trigger = f"{table.name}_no_{verb.lower()}"
+    on = connection.dialect.identifier_preparer.format_table(table)
+    if connection.dialect.name == "sqlite":
+        await connection.exec_driver_sql(
+            f"CREATE TRIGGER IF NOT EXISTS {trigger} BEFORE {verb} ON {on} BEGIN SELECT RAISE(ABORT, 'append-only'); END"
+        )
+        return
+    # Looked at first: making a trigger again would wait for every writer of the table.
+    if (await connection.execute(_POSTGRESQL_HAS_TRIGGER, {"table": on, "trigger": trigger})).scalar_one():
+        return
+    each = "STATEMENT" if verb == "TRUNCATE" else "ROW"
+    await connection.exec_driver_sql(_POSTGRESQL_REFUSE)
+    await connection.exec_driver_sql(
+        f"CREATE TRIGGER {trigger} BEFORE {verb} ON {on} FOR EACH {each} EXECUTE FUNCTION refuse_change()"
+    )
 
 
 # --- SQLite -----------------------------------------------------------------------------------------------------------

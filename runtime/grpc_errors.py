@@ -2,6 +2,9 @@
 
 On the wire an error is a gRPC status with, in the trailing metadata `grpc-status-details-bin`, a google.rpc.Status whose details
 hold one huren.common.v1.ErrorDetail. The status message is the sentence in English, for tools that know nothing of ours.
+
+Whose fault: the table knows requester and home, because most errors are told by a gateway to its own enterprises. An adapter
+is asked by other members; what is not their fault is its province's, and that is what it says on the wire.
 """
 
 from typing import Final
@@ -10,7 +13,8 @@ import grpc
 from google.protobuf.message import DecodeError
 from google.rpc import status_pb2  # type: ignore[import-untyped]  # ships no types
 
-from contract.errors import HurenError
+from contract.errors import HurenError, Origin
+from contract.province import Province
 from huren.common.v1 import error_pb2
 
 _DETAILS_KEY: Final = "grpc-status-details-bin"
@@ -22,10 +26,19 @@ def status_code(error: HurenError) -> grpc.StatusCode:
     return _CODES[error.row.grpc_status]
 
 
-def status_metadata(error: HurenError) -> tuple[tuple[str, bytes], ...]:
-    """The trailing metadata that carries an error of the table."""
+def status_metadata(error: HurenError, *, answers_for: Province | None = None) -> tuple[tuple[str, bytes], ...]:
+    """The trailing metadata that carries an error of the table.
+
+    Args:
+        error: The error.
+        answers_for: The province whose adapter tells it. None: a gateway does, so that our own faults are the home's.
+    """
     status = status_pb2.Status(code=error.row.grpc_status, message=error.message_en)
-    status.details.add().Pack(error.to_wire())
+    detail = error.to_wire()
+    if answers_for is not None and error.row.origin is Origin.HOME:
+        detail.origin = error_pb2.ERROR_ORIGIN_PROVINCE
+        detail.province = answers_for.wire
+    status.details.add().Pack(detail)
     return ((_DETAILS_KEY, status.SerializeToString()),)
 
 

@@ -31,6 +31,8 @@ from grpc.aio import ServicerContext
 
 from contract.errors import ErrorCode, HurenError, Origin
 from contract.payloads import PayloadError, check_constraints
+from contract.province import Province
+from contract.reasons import broken
 from runtime.errors import StoreUnavailableError
 from runtime.grpc_errors import status_code, status_metadata
 from runtime.identity import peer_identity
@@ -97,8 +99,11 @@ class Gate:
 class CallInterceptor(grpc.aio.ServerInterceptor):
     """Puts the list above around every method of our services."""
 
-    def __init__(self, *, metrics: Metrics, gate: Gate, max_request_size_bytes: int) -> None:
+    def __init__(
+        self, *, metrics: Metrics, gate: Gate, max_request_size_bytes: int, answers_for: Province | None
+    ) -> None:
         self._metrics = metrics
+        self._answers_for = answers_for
         self._gate = gate
         self._max_request_size_bytes = max_request_size_bytes
         self._handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
@@ -149,7 +154,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
                 outcome.error = _translated(error)  # 2
                 outcome.cause = error
         # Counted and logged by now, so whoever is told an error finds it in our metrics and logs.
-        return await _abort(context, outcome.error)
+        return await _abort(context, outcome.error, self._answers_for)
 
     @contextmanager
     def _observed(self, method: str, context: Context) -> Iterator[_Outcome]:
@@ -193,14 +198,20 @@ def _decoded(raw: bytes, decoder: Decoder, *, max_size_bytes: int) -> Message:
     try:
         request = decoder(raw)
     except DecodeError as error:
-        raise HurenError(ErrorCode.MALFORMED_REQUEST, problem="not a protobuf message of this method") from error
+        raise HurenError(
+            ErrorCode.MALFORMED_REQUEST,
+            problem_zh="内容不是此接口的 protobuf 消息",
+            problem_en="not a protobuf message of this method",
+        ) from error
     try:
         check_constraints(request)
     except PayloadError as error:
         field, _, rule = error.where.rpartition(": ")
         named = "" if field == request.DESCRIPTOR.name else field
-        problem = f"{named}: {rule}" if named else rule
-        raise HurenError(ErrorCode.MALFORMED_REQUEST, field=named, problem=problem) from error
+        problem = broken(named, rule)
+        raise HurenError(
+            ErrorCode.MALFORMED_REQUEST, field=named, problem_zh=problem.zh, problem_en=problem.en
+        ) from error
     return request
 
 
@@ -214,8 +225,8 @@ def _translated(error: Exception) -> HurenError:
             return HurenError(ErrorCode.INTERNAL)
 
 
-async def _abort(context: Context, error: HurenError) -> Never:
-    await context.abort(status_code(error), error.message_en, status_metadata(error))
+async def _abort(context: Context, error: HurenError, answers_for: Province | None) -> Never:
+    await context.abort(status_code(error), error.message_en, status_metadata(error, answers_for=answers_for))
 
 
 def _set_status(context: Context) -> str:

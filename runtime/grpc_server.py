@@ -19,6 +19,7 @@ from google.protobuf.descriptor import ServiceDescriptor
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc  # type: ignore[import-untyped]  # ships no types
 from grpc_reflection.v1alpha import reflection  # type: ignore[import-untyped]  # ships no types
 
+from contract.province import Province
 from runtime.errors import ListenError
 from runtime.grpc_channel import KEEPALIVE
 from runtime.grpc_interceptor import CallInterceptor, Gate
@@ -61,6 +62,7 @@ class GrpcServer:
         metrics: Metrics,
         max_concurrent_calls: int,
         max_request_size_bytes: int = MAX_REQUEST_SIZE_BYTES,
+        answers_for: Province | None = None,
     ) -> None:
         """Makes a server that does not listen yet.
 
@@ -71,6 +73,7 @@ class GrpcServer:
             metrics: Where calls are counted.
             max_concurrent_calls: More at a time are refused as OVERLOADED.
             max_request_size_bytes: Larger requests are refused as REQUEST_TOO_LARGE.
+            answers_for: The province whose adapter this is; our own faults are told as its. None: a gateway, the home's.
 
         Raises:
             TLSFileError: A file of `tls` cannot be used.
@@ -83,7 +86,12 @@ class GrpcServer:
         self._credentials = _credentials(tls)
         self._gate = Gate(max_concurrent=max_concurrent_calls)
         self._health = health.aio.HealthServicer()
-        interceptor = CallInterceptor(metrics=metrics, gate=self._gate, max_request_size_bytes=max_request_size_bytes)
+        interceptor = CallInterceptor(
+            metrics=metrics,
+            gate=self._gate,
+            max_request_size_bytes=max_request_size_bytes,
+            answers_for=answers_for,
+        )
         self._server = grpc.aio.server(interceptors=(interceptor,), options=_options(max_request_size_bytes))
         for service in services:
             service.register(self._server)

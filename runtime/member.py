@@ -18,9 +18,10 @@ from typing import Annotated, Final, Literal
 import structlog
 from pydantic import AfterValidator, Field
 
+from contract.admission import CLOCK_TOLERANCE
 from contract.payloads import ENTITLED
 from contract.province import Province
-from runtime.clock import system_clock
+from runtime.clock import Clock, system_clock
 from runtime.database import Database, open_database
 from runtime.errors import SettingsError, SettingsProblem
 from runtime.grpc_server import GrpcServer, ServedService
@@ -34,6 +35,11 @@ from signing import ACTIVE, KeyEntry, KeyFileError, PrivateKey, TrustStore, Trus
 
 GRACE: Final = timedelta(seconds=10)
 """How long running calls may finish when the process stops."""
+
+TRUST_OLD_AFTER: Final = timedelta(days=30)
+"""Older trust data may not know yet that a key was lost: it is warned of. A file's verifier refuses it (TRUST_STALE)."""
+
+_log: Final = structlog.get_logger(__name__)
 
 
 def _known_slug(slug: str) -> str:
@@ -96,13 +102,16 @@ class Foundation:
 
 
 @asynccontextmanager
-async def foundation(settings: MemberSettings, member: MemberPeer, path: Path) -> AsyncGenerator[Foundation]:
+async def foundation(
+    settings: MemberSettings, member: MemberPeer, path: Path, *, clock: Clock = system_clock
+) -> AsyncGenerator[Foundation]:
     """Prepares what the program stands on; logging first.
 
     Args:
         settings: Its settings.
         member: Who it is.
         path: The settings file, for messages.
+        clock: Compared with what keys and trust data say of themselves.
 
     Raises:
         SettingsError: Settings, keys and files do not fit together.
@@ -111,7 +120,7 @@ async def foundation(settings: MemberSettings, member: MemberPeer, path: Path) -
     """
     configure_logging(settings.telemetry)
     structlog.contextvars.bind_contextvars(process=f"{ROLE_SLUGS[member.role]}-{settings.province}")
-    key, trust = _key_and_trust(settings, member, path)
+    key, trust = _key_and_trust(settings, member, path, clock())
     certificate_not_after = read_tls(settings.tls).not_after
     try:
         database = open_database(settings.database)
@@ -129,9 +138,21 @@ async def foundation(settings: MemberSettings, member: MemberPeer, path: Path) -
 
 
 async def serve_until(
-    stop: StopSignal, services: Sequence[ServedService], *, settings: MemberSettings, metrics: Metrics
+    stop: StopSignal,
+    services: Sequence[ServedService],
+    *,
+    settings: MemberSettings,
+    metrics: Metrics,
+    answers_for: Province | None = None,
 ) -> None:
     """Serves until asked to stop, then lets running calls finish.
+
+    Args:
+        stop: Says when.
+        services: What to serve.
+        settings: Where and how.
+        metrics: Where calls are counted.
+        answers_for: As `GrpcServer`: an adapter's province.
 
     Raises:
         ListenError: An address cannot be listened on.
@@ -142,6 +163,7 @@ async def serve_until(
         tls=settings.tls,
         metrics=metrics,
         max_concurrent_calls=settings.max_concurrent_calls,
+        answers_for=answers_for,
     )
     host = settings.telemetry.host
     async with serve_metrics(metrics, host=host, port=settings.telemetry.metrics_port) as metrics_port:
@@ -166,7 +188,9 @@ def unfit(path: Path, key: str, expected: str, got: str) -> SettingsError:
     return SettingsError(path, SettingsProblem(key=key, expected=expected, got=got))
 
 
-def _key_and_trust(settings: MemberSettings, member: MemberPeer, path: Path) -> tuple[PrivateKey, TrustStore]:
+def _key_and_trust(
+    settings: MemberSettings, member: MemberPeer, path: Path, at: datetime
+) -> tuple[PrivateKey, TrustStore]:
     try:
         key = PrivateKey.load(settings.signing_key)
     except KeyFileError as error:
@@ -175,7 +199,20 @@ def _key_and_trust(settings: MemberSettings, member: MemberPeer, path: Path) -> 
         trust = TrustStore.from_directory(settings.trust)
     except TrustStoreError as error:
         raise unfit(path, "trust", "a trust directory", str(error)) from error
-    if own_key_entry(key, trust, member, system_clock()) is None:
+    _look_at_age(trust, path, at)
+    if own_key_entry(key, trust, member, at) is None:
         expected = f"a key that the trust directory knows as {member.uri}, in force"
         raise unfit(path, "signing_key", expected, f"key {key.key_id}")
     return key, trust
+
+
+def _look_at_age(trust: TrustStore, path: Path, at: datetime) -> None:
+    """Refuses trust data from the future, which would look recent for ever, and warns of old ones (S-25)."""
+    age = at - trust.published_at
+    if age < -CLOCK_TOLERANCE:
+        raise unfit(path, "trust", "trust data published before now", f"published_at {trust.published_at.isoformat()}")
+    facts = {"published_at": trust.published_at.isoformat(), "days": max(age.days, 0)}
+    if age > TRUST_OLD_AFTER:
+        _log.warning("trust data is old", **facts)
+    else:
+        _log.info("trust data", **facts)

@@ -14,10 +14,11 @@ from typing import Final
 
 from pydantic import ValidationError
 from sqlalchemy import Column, LargeBinary, MetaData, String, Table, Text, delete, insert, select
+from sqlalchemy.exc import IntegrityError
 
 from contract.registry import RegistryEntry, RegistryUnavailableError
 from contract.uscc import Uscc
-from runtime.database import Database
+from runtime.database import Database, is_unique_violation, take_turns
 from runtime.errors import StoreUnavailableError
 
 _metadata: Final = MetaData()
@@ -32,7 +33,7 @@ _BATCH: Final = 1000
 
 
 class RegistryFileError(ValueError):
-    """A line of a registry file cannot be read. The message names the line."""
+    """A line of a registry file cannot be read, or says again what another says. The message names the line where it can."""
 
 
 class TableRegistry:
@@ -46,13 +47,22 @@ class TableRegistry:
 
         Raises:
             OSError: The file cannot be read.
-            RegistryFileError: A line is no registry entry.
+            RegistryFileError: A line is no registry entry, or a code stands twice.
             StoreUnavailableError: The database cannot do it now.
         """
         await self._database.create_tables(_metadata)
         content = await asyncio.to_thread(path.read_bytes)
+        try:
+            await self._replace(content)
+        except IntegrityError as error:
+            if not is_unique_violation(error):
+                raise
+            raise RegistryFileError("a code stands twice") from error
+
+    async def _replace(self, content: bytes) -> None:
         digest = hashlib.sha256(content).digest()
         async with self._database.write() as connection:
+            await take_turns(connection)
             if (await connection.execute(select(_loaded.c.digest))).scalar_one_or_none() == digest:
                 return
             await connection.execute(delete(_subjects))

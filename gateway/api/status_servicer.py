@@ -9,7 +9,6 @@ from typing import Any
 import grpc
 
 from contract.catalogue import CatalogueSet
-from contract.days import china_day, to_timestamp
 from contract.province import Province
 from gateway.federation.breaker import BreakerState
 from gateway.reports.fanout import Neighbour
@@ -17,13 +16,13 @@ from gateway.telemetry import GatewayTelemetry
 from huren.envelope.v1 import envelope_pb2
 from huren.status.v1 import status_service_pb2, status_service_pb2_grpc
 from runtime.clock import Clock
+from runtime.grpc_callers import require_member_or_operator
+from runtime.member_status import MemberFacts, member_status
 from signing import KeyEntry
-
-CONTRACTS = ("huren.fragment.v1", "huren.report.v1", "huren.status.v1")
 
 
 class StatusServicer(status_service_pb2_grpc.StatusServiceServicer):
-    """Answers operators."""
+    """Tells members and operators how the gateway is."""
 
     def __init__(
         self,
@@ -37,11 +36,14 @@ class StatusServicer(status_service_pb2_grpc.StatusServiceServicer):
         telemetry: GatewayTelemetry,
         clock: Clock,
     ) -> None:
-        self._province = province
-        self._software_version = software_version
-        self._catalogues = catalogues
-        self._key = key
-        self._certificate_not_after = certificate_not_after
+        self._facts = MemberFacts(
+            province=province,
+            role=envelope_pb2.MEMBER_ROLE_GATEWAY,
+            software_version=software_version,
+            catalogues=catalogues,
+            key=key,
+            certificate_not_after=certificate_not_after,
+        )
         self._neighbours = tuple(neighbours)
         self._telemetry = telemetry
         self._clock = clock
@@ -51,28 +53,16 @@ class StatusServicer(status_service_pb2_grpc.StatusServiceServicer):
         request: status_service_pb2.GetMemberStatusRequest,
         context: grpc.aio.ServicerContext[Any, Any],
     ) -> status_service_pb2.GetMemberStatusResponse:
-        """Gives the condition at this moment. Any certified caller may know it: it says nothing about subjects."""
-        del request, context
-        now = self._clock()
-        return status_service_pb2.GetMemberStatusResponse(
-            province=self._province.wire,
-            role=envelope_pb2.MEMBER_ROLE_GATEWAY,
-            contracts=CONTRACTS,
-            software_version=self._software_version,
-            catalogue=self._catalogues.in_force(china_day(now)).ref,
-            signing_key=status_service_pb2.SigningKey(
-                keyid=self._key.keyid,
-                suite=envelope_pb2.Suite.ValueType(self._key.suite),
-                not_after=to_timestamp(self._key.not_after),
-            ),
-            certificate_not_after=to_timestamp(self._certificate_not_after),
-            clock=to_timestamp(now),
-            peers=[
-                status_service_pb2.PeerHealth(
-                    province=neighbour.province.wire,
-                    asking=neighbour.breaker.state is not BreakerState.OPEN,
-                    last_failure=self._telemetry.last_failure.get(neighbour.province, ""),
-                )
-                for neighbour in self._neighbours
-            ],
+        """Gives the condition at this moment."""
+        del request
+        require_member_or_operator(context)
+        status = member_status(self._facts, self._clock())
+        status.peers.extend(
+            status_service_pb2.PeerHealth(
+                province=neighbour.province.wire,
+                asking=neighbour.breaker.state is not BreakerState.OPEN,
+                last_failure=self._telemetry.last_failure(neighbour.province),
+            )
+            for neighbour in self._neighbours
         )
+        return status

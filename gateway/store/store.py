@@ -21,7 +21,7 @@ from gateway.domain.request import AskedBefore, RequestId, Sealed
 from gateway.store import tables
 from huren.common.v1 import common_pb2
 from huren.fragment.v1 import query_pb2, refusal_pb2
-from runtime.database import Database
+from runtime.database import Database, is_unique_violation
 from signing import StatementId
 
 Action = NewType("Action", str)
@@ -133,7 +133,9 @@ class Store:
             async with self._database.write() as connection:
                 await connection.execute(insert(tables.requests), row)
                 await _audit(connection, (opened,))
-        except IntegrityError:
+        except IntegrityError as error:
+            if not is_unique_violation(error):
+                raise
             earlier = await self.find_request(request.caller, idempotency_key)
             if earlier is None:
                 raise
@@ -220,6 +222,8 @@ class Store:
             async with self._database.write() as connection:
                 yield connection
         except IntegrityError as error:
+            if not is_unique_violation(error):
+                raise
             raise HurenError(ErrorCode.REQUEST_IN_PROGRESS, retry_after=timedelta(seconds=1)) from error
 
     async def record_outcomes(self, request: StoredRequest, outcomes: Iterable[Outcome], *, at: datetime) -> None:

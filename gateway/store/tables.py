@@ -1,5 +1,6 @@
 """The tables of the gateway.
 
+Rows of queries, outcomes, coverages, reports and audit are written once: the database itself refuses to change or delete one.
 Instants are text in UTC, ISO 8601 to the microsecond with `Z`, so that both databases compare and keep them alike.
 """
 
@@ -21,6 +22,8 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
 )
+
+from runtime.database import Database
 
 metadata: Final = MetaData()
 
@@ -121,3 +124,14 @@ audit: Final = Table(
 
 Index("audit_by_subject", audit.c.uscc, audit.c.id)
 Index("queries_by_request", queries.c.request_id)
+
+APPEND_ONLY: Final = (queries, outcomes, coverages, reports, audit)
+
+
+async def prepare(database: Database) -> None:
+    """Creates what is missing, and makes the tables that are written once append-only.
+
+    Raises:
+        StoreUnavailableError: The database cannot do it now.
+    """
+    await database.create_tables(metadata, append_only=APPEND_ONLY)

@@ -176,7 +176,11 @@ def test_every_code_can_be_looked_up(codes: list[str]) -> None:
 
 def test_every_metric_is_described() -> None:
     sources = [path.read_text("utf-8") for name in ("adapters", "gateway", "runtime") for path in _modules(name)]
-    registered = {found for source in sources for found in re.findall(r'"(huren_[a-z_]+)"', source)}
+    registered = {
+        found
+        for source in sources
+        for found in re.findall(r'(?:Counter|Gauge|Histogram)\(\s*"(huren_[a-z_]+)"', source)
+    }
     described = set(re.findall(r"\bhuren_[a-z_]+\b", OPERATIONS.read_text("utf-8")))
 
     assert registered == described

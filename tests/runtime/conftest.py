@@ -97,6 +97,7 @@ class Federation:
         trusting: Authority = Authority.MEMBERS,
         max_concurrent_calls: int = 100,
         max_request_size_bytes: int = 4096,
+        answers_for: Province | None = None,
     ) -> AsyncIterator[RunningServer]:
         server = GrpcServer(
             [
@@ -110,6 +111,7 @@ class Federation:
             metrics=self.metrics,
             max_concurrent_calls=max_concurrent_calls,
             max_request_size_bytes=max_request_size_bytes,
+            answers_for=answers_for,
         )
         port = await server.start()
         try:

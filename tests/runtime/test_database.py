@@ -7,12 +7,13 @@ import threading
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import Column, ForeignKey, Integer, MetaData, String, Table, func, insert, select, text, update
+from sqlalchemy import Column, ForeignKey, Integer, MetaData, String, Table, delete, func, insert, select, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, ProgrammingError
 
-from runtime.database import Database, open_database
+from runtime.database import Database, is_unique_violation, make_append_only, open_database
 from runtime.errors import StoreUnavailableError
 
 METADATA = MetaData()
@@ -22,6 +23,7 @@ JOBS = Table(
     Column("id", Integer, primary_key=True),
     Column("owner", String, nullable=True),
 )
+UNIQUE = Table("names", METADATA, Column("id", Integer, primary_key=True), Column("name", String, unique=True))
 NOTES = Table("notes", METADATA, Column("job", ForeignKey(JOBS.c.id), nullable=False))
 
 
@@ -52,6 +54,67 @@ async def test_creating_tables_again_changes_nothing(store: Database) -> None:
         for _ in range(4):
             group.create_task(store.create_tables(METADATA))
     assert await jobs(store) == [1]
+
+
+# --- Append-only, and what a broken constraint means ---
+
+
+async def change_is_refused(store: Database, table: Table) -> None:
+    for statement in (delete(table), update(table).values({column: column for column in table.c})):
+        with pytest.raises(IntegrityError, match="append-only"):
+            async with store.write() as connection:
+                await connection.execute(statement)
+
+
+async def test_what_is_append_only_can_be_added_to_and_not_changed(database: Database) -> None:
+    await database.create_tables(METADATA, append_only=(JOBS,))
+    await add_jobs(database, 1)
+    await add_jobs(database, 2)
+    await change_is_refused(database, JOBS)
+    assert await jobs(database) == [1, 2]
+
+
+async def test_other_tables_stay_as_they_were(database: Database) -> None:
+    await database.create_tables(METADATA, append_only=(JOBS,))
+    await add_jobs(database, 1)
+    async with database.write() as connection:
+        await connection.execute(insert(NOTES).values(job=1))
+        assert (await connection.execute(delete(NOTES))).rowcount == 1
+
+
+async def test_a_table_that_has_rows_becomes_append_only_however_often_it_is_asked(store: Database) -> None:
+    await add_jobs(store, 1)
+    async with asyncio.TaskGroup() as group:
+        for _ in range(4):
+            group.create_task(store.create_tables(METADATA, append_only=(JOBS,)))
+    async with store.write() as connection:
+        await make_append_only(connection, (JOBS, NOTES))
+    await change_is_refused(store, JOBS)
+    assert await jobs(store) == [1]
+
+
+async def broken(store: Database, statement: Any) -> IntegrityError:
+    with pytest.raises(IntegrityError) as caught:
+        async with store.write() as connection:
+            await connection.execute(statement)
+    return caught.value
+
+
+async def test_only_a_row_that_is_there_already_is_a_rivals(store: Database) -> None:
+    await add_jobs(store, 1)
+    named = insert(UNIQUE).values(name="a")
+    async with store.write() as connection:
+        await connection.execute(named)
+    assert is_unique_violation(await broken(store, insert(JOBS).values(id=1)))
+    assert is_unique_violation(await broken(store, named))
+    assert not is_unique_violation(await broken(store, insert(NOTES).values(job=7)))
+    assert not is_unique_violation(await broken(store, text("INSERT INTO notes (job) VALUES (NULL)")))
+    async with store.write() as connection:
+        await make_append_only(connection, (UNIQUE,))
+    assert not is_unique_violation(await broken(store, delete(UNIQUE)))
+
+
+# --- Workers ---
 
 
 async def claim(store: Database, worker: str) -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from string import Formatter
 from typing import Any
 
 import grpc
@@ -18,7 +19,7 @@ from grpc_reflection.v1alpha import (  # type: ignore[import-untyped]  # ships n
 )
 from structlog.testing import capture_logs
 
-from contract.errors import ERROR_TABLE, ErrorCode, HurenError
+from contract.errors import ERROR_TABLE, ErrorCode, HurenError, Origin
 from contract.province import Province
 from huren.common.v1 import common_pb2, error_pb2
 from huren.report.v1 import report_service_pb2
@@ -244,6 +245,41 @@ async def test_the_callers_deadline_reaches_the_service(federation: Any) -> None
     assert 0 < remaining[0] <= 20
 
 
+# --- Whose fault it is ---
+
+
+@pytest.mark.parametrize("code", ErrorCode)
+async def test_what_is_an_adapters_fault_is_told_as_its_provinces(federation: Any, code: ErrorCode) -> None:
+    words: dict[str, Any] = dict.fromkeys(_parameters(code), "")
+    error = HurenError(code, field="uscc", **words)
+    async with federation.serving(raising(error)) as server, server.called_by() as client:
+        of_gateway = error_detail(await client.error())
+    async with federation.serving(raising(error), answers_for=Province(14)) as server, server.called_by() as client:
+        of_adapter = error_detail(await client.error())
+    expected = error.to_wire()
+    assert of_gateway == expected
+    if ERROR_TABLE[code].origin is Origin.HOME:
+        expected.origin, expected.province = error_pb2.ERROR_ORIGIN_PROVINCE, common_pb2.PROVINCE_SHANXI
+    assert of_adapter == expected
+
+
+def _parameters(code: ErrorCode) -> set[str]:
+    row = ERROR_TABLE[code]
+    return {name for text in (row.zh, row.en) for _, name, _, _ in Formatter().parse(text) if name}
+
+
+async def test_an_unforeseen_exception_of_an_adapter_is_its_provinces_fault(federation: Any) -> None:
+    failing = raising(ValueError("unforeseen"))
+    async with federation.serving(failing, answers_for=Province(14)) as server, server.called_by() as client:
+        detail = error_detail(await client.error())
+    assert detail is not None
+    assert (detail.code, detail.origin, detail.province) == (
+        "INTERNAL",
+        error_pb2.ERROR_ORIGIN_PROVINCE,
+        common_pb2.PROVINCE_SHANXI,
+    )
+
+
 # --- What is refused before a service sees it ---
 
 
@@ -255,7 +291,8 @@ async def test_a_request_that_breaks_a_constraint_is_refused_with_its_field(fede
     assert (detail.code, detail.field) == ("MALFORMED_REQUEST", "report_number")
     assert received.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert "no number" not in detail.message_en
-    assert "report_number: string.pattern" in detail.message_zh
+    assert "报告编号" in detail.message_zh
+    assert "string.pattern" in detail.message_en
 
 
 @pytest.mark.parametrize("raw", [b"\xff", b"\x0a\x05abc", b"\x0a\x02\xff\xff"])

@@ -7,13 +7,15 @@ import dataclasses
 import json
 import logging
 import signal
+import sqlite3
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 import structlog
 
@@ -21,12 +23,16 @@ from adapters.sdk.server import require_startable, run_adapter
 from adapters.sdk.settings import AdapterSettings
 from adapters.sdk.source import Source, SourceError
 from contract.province import Province
+from huren.common.v1 import error_pb2
 from huren.envelope.v1 import envelope_pb2
+from huren.status.v1 import status_service_pb2
 from runtime.errors import SettingsError
 from runtime.grpc_channel import open_channel
-from runtime.identity import MemberPeer, member_host_name
+from runtime.grpc_errors import error_detail
+from runtime.identity import EnterprisePeer, MemberPeer, member_host_name
 from runtime.member import own_key_entry
-from runtime.settings import Settings, load_settings
+from runtime.settings import Settings, TLSSettings, load_settings
+from sandbox.pki import Authority, _Issuer, _name
 from signing import Retired
 
 ROOT = Path(__file__).parents[3]
@@ -152,6 +158,53 @@ async def test_another_process_on_the_same_database_gives_the_same_bytes(
 
     assert second == first
     bench.fragment(first[0])
+
+
+async def test_its_own_faults_are_its_provinces(bench: Any, pki: Any, member: MemberPeer, tmp_path: Path) -> None:
+    """What happens: somebody takes a table away under the running adapter.
+
+    What must result: an error that names this province as the one at fault; the caller's own faults stay the caller's.
+    """
+    gateway = pki.member_tls(MemberPeer(bench.kit.HOME, envelope_pb2.MEMBER_ROLE_GATEWAY))
+    async with (
+        running(settings_file(tmp_path, pki, member), tmp_path) as facts,
+        open_channel(facts["grpc"], gateway, server_name=member_host_name(member)) as channel,
+    ):
+        client = bench.client(channel)
+        theirs = await failure(client.coverage(b"?" * 32))
+        with closing(sqlite3.connect(tmp_path / "adapter.db")) as connection:
+            connection.execute("ALTER TABLE statements RENAME TO gone")
+        ours = await failure(client.coverage(b"?" * 32))
+    assert (theirs.code, theirs.origin, theirs.province) == ("COVERAGE_NOT_FOUND", error_pb2.ERROR_ORIGIN_REQUESTER, 0)
+    assert (ours.code, ours.origin, ours.province) == (
+        "INTERNAL",
+        error_pb2.ERROR_ORIGIN_PROVINCE,
+        member.province.wire,
+    )
+
+
+async def test_status_and_coverage_are_not_for_enterprises(bench: Any, pki: Any, kit: Any, tmp_path: Path) -> None:
+    """What happens: the members' authority certifies an enterprise by mistake."""
+    stray = TLSSettings(
+        certificate=tmp_path / "stray.pem",
+        private_key=tmp_path / "stray.key",
+        trusted_roots=pki.root(Authority.MEMBERS),
+    )
+    issuer = _Issuer.load(pki, Authority.MEMBERS)
+    issuer.issue(stray, EnterprisePeer(kit.USCC), _name("示例企业", organisation="DEMO（演示）"), datetime.now(UTC))
+    async with bench.serving() as adapter, adapter.called_by(stray) as client:
+        status = client.status.GetMemberStatus(status_service_pb2.GetMemberStatusRequest(), timeout=20)
+        for call in (status, client.coverage(), client.answer(bench.asked().envelope)):
+            detail = await failure(call)
+            assert (detail.code, detail.origin) == ("NOT_PERMITTED", error_pb2.ERROR_ORIGIN_REQUESTER)
+
+
+async def failure(call: Awaitable[Any]) -> error_pb2.ErrorDetail:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await call
+    detail = error_detail(caught.value)
+    assert detail is not None
+    return detail
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,41 @@
+"""Which callers a method is for. What a caller is, is read from its certificate (`identity`)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from grpc.aio import ServicerContext
+
+from contract.errors import ErrorCode, HurenError
+from huren.envelope.v1 import envelope_pb2
+from runtime.identity import MemberPeer, OperatorPeer, peer_identity
+
+
+def require_gateway(context: ServicerContext[Any, Any]) -> MemberPeer:
+    """Lets members' gateways in, and says which one it is.
+
+    Raises:
+        HurenError: NOT_PERMITTED.
+    """
+    peer = peer_identity(context.auth_context())
+    if isinstance(peer, MemberPeer) and peer.role == envelope_pb2.MEMBER_ROLE_GATEWAY:
+        return peer
+    raise HurenError(
+        ErrorCode.NOT_PERMITTED,
+        need_zh="请使用成员单位网关的证书。",
+        need_en="Use the certificate of a member's gateway.",
+    )
+
+
+def require_member_or_operator(context: ServicerContext[Any, Any]) -> None:
+    """Lets members and operators in.
+
+    Raises:
+        HurenError: NOT_PERMITTED.
+    """
+    if not isinstance(peer_identity(context.auth_context()), MemberPeer | OperatorPeer):
+        raise HurenError(
+            ErrorCode.NOT_PERMITTED,
+            need_zh="请使用成员单位或其运维人员的证书。",
+            need_en="Use the certificate of a member or of its operators.",
+        )
