@@ -15,7 +15,7 @@ SHELL := bash
 BIN := .venv/bin
 CACHE := $(CURDIR)/.cache
 
-# Tools keep their caches here, and uv neither looks for nor downloads another Python.
+# Tools keep their caches here. Only `make lock` uses uv, which neither looks for nor downloads another Python.
 export UV_CACHE_DIR := $(CACHE)/uv
 export UV_PYTHON_DOWNLOADS := never
 export UV_NO_PROGRESS := 1
@@ -86,34 +86,42 @@ protos/node_modules/.stamp: protos/package.json protos/package-lock.json .venv/.
 	touch $@
 
 # --- Install --------------------------------------------------------------------------------------------------------------------------
-# .venv/.bootstrap -> .venv/.dev      everything
-#                  -> .venv/.runtime  what `make demo` needs; satisfied by .dev, which holds more
-# Every version is pinned with its hashes in requirements/. The project itself is installed editable, without touching the rest.
+# .venv/.dev      everything
+# .venv/.runtime  what `make demo` needs; satisfied by .dev, which holds more
+# Every version is pinned with its hashes in requirements/. pip installs them, so whatever index, mirror, proxy or private CA pip is
+# set up to use serves here too; what is no longer pinned is removed. The project itself is installed editable, without touching the rest.
 
-INSTALL := $(BIN)/uv pip sync --python $(BIN)/python --require-hashes --quiet
-INSTALL_PROJECT := $(BIN)/uv pip install --python $(BIN)/python --no-deps --no-build-isolation --quiet --editable .
+PIP := $(BIN)/python -m pip --quiet
 
-.venv/.bootstrap: requirements/bootstrap.txt
+define install
+	$(PIP) install --require-hashes --only-binary :all: --no-deps --no-compile --requirement requirements/$(1).txt
+	surplus=$$(comm -13 <(sed -nE 's/^([a-z0-9-]+).*==.*/\1/p' requirements/$(1).txt | sort) \
+		<($(BIN)/python -m pip freeze --exclude-editable | sed -E 's/[ =@].*//' | tr 'A-Z_.' 'a-z\-\-' | sort)); \
+		[ -z "$$surplus" ] || $(PIP) uninstall --yes $$surplus
+	$(PIP) install --no-deps --no-build-isolation --no-index --editable .
+endef
+
+.venv/pyvenv.cfg:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=/path/to/python3 ...")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --require-hashes --only-binary :all: -r requirements/bootstrap.txt
+
+.venv/.dev: requirements/dev.txt pyproject.toml | .venv/pyvenv.cfg
+	$(call install,dev)
 	touch $@
 
-.venv/.dev: requirements/dev.txt pyproject.toml .venv/.bootstrap
-	$(INSTALL) requirements/dev.txt
-	$(INSTALL_PROJECT)
-	touch $@
-
-.venv/.runtime: requirements/runtime.txt pyproject.toml .venv/.bootstrap
-	if [ -e .venv/.dev ]; then $(MAKE) --silent --no-print-directory .venv/.dev; else $(INSTALL) requirements/runtime.txt && $(INSTALL_PROJECT); fi
+.venv/.runtime: requirements/runtime.txt pyproject.toml | .venv/pyvenv.cfg
+ifneq ($(wildcard .venv/.dev),)
+	$(MAKE) --silent --no-print-directory .venv/.dev
+else
+	$(call install,runtime)
+endif
 	touch $@
 
 .PHONY: lock
-lock: .venv/.bootstrap ## resolve anew: newest versions that pyproject.toml allows -> requirements/*.txt
+lock: .venv/.dev ## resolve anew: newest versions that pyproject.toml allows -> requirements/*.txt
 	rm -f uv.lock
 	$(BIN)/uv lock --python $(BIN)/python --quiet
-	$(call export,bootstrap,--only-group bootstrap)
-	$(call export,runtime,--no-default-groups --group bootstrap --group build --group sandbox)
+	$(call export,runtime,--no-default-groups --group build --group sandbox)
 	$(call export,dev,--all-groups)
 
 # uv.lock names download hosts; the exported form has versions and hashes only, so any mirror can serve it.
@@ -125,8 +133,8 @@ define export
 	@cmp -s build/$(1).txt requirements/$(1).txt || cp build/$(1).txt requirements/$(1).txt
 endef
 
-# Optional tests use these when they are there: PostgreSQL as the second database, a browser for the portal, Chinese fonts, a PDF reader.
-SYSTEM_PACKAGES := postgresql chromium fonts-noto-cjk poppler-utils
+# Optional tests use these when they are there: PostgreSQL as the second database. Pages for people and PDF, when they come, add theirs.
+SYSTEM_PACKAGES := postgresql
 
 .PHONY: system-packages
 system-packages: ## Debian packages that optional tests use (root only; others are told what it would install)

@@ -9,7 +9,7 @@ from cli import report as reports
 from cli import verify as verification
 from cli.federation import FederationError, Layout, federation
 from cli.report import Asked, NotServedError, UnreachableError
-from cli.terminal import err, out, show_report
+from cli.terminal import command, complain, out, say, show_report
 from contract.report_check import ReportError
 from huren.report.v1 import report_pb2
 from verifier.verdict import WORDING, Verdict
@@ -35,23 +35,21 @@ def run(folder: Path) -> int:
     for earlier in (*folder.glob("HR*.report"), *folder.glob("HR*.json")):
         earlier.unlink()  # signed with keys that are about to be replaced
     try:
-        with federation(
-            folder / "federation", progress=lambda text: err.print(text, markup=False, soft_wrap=True)
-        ) as running:
+        with federation(folder / "federation", progress=complain) as running:
             paths = [_issue(running.layout, folder, part) for part in _CAST]
         out.rule("四地已停止，离线核验 · everything is stopped; verifying offline")
         for path in paths:
             _verify(path, Layout((folder / "federation").resolve()))
     except (FederationError, DemoError, ReportError, UnreachableError) as error:
-        err.print(str(error), markup=False, soft_wrap=True)
+        complain(str(error))
         return 1
     except NotServedError as error:
-        err.print(f"{error.detail.message_zh}\n{error.detail.message_en}", markup=False, soft_wrap=True)
+        complain(error.detail.message_zh, error.detail.message_en)
         return 1
-    out.print()
-    out.print(f"完成。报告在 {folder} 中（.report 为签名数据，.json 供阅读）。自行核验：", markup=False, soft_wrap=True)
-    out.print("Done. .report is the signed statement, .json its readable form. To verify one yourself:", markup=False)
-    out.print(f"  huren verify {paths[0]} --trust {folder}/federation/pki/trust", markup=False, soft_wrap=True)
+    say()
+    say(f"完成。报告在 {folder} 中（.report 为签名数据，.json 供阅读）。自行核验：")
+    say("Done. .report is the signed statement, .json its readable form. To verify one yourself:")
+    say(f"  {command('verify', str(paths[0]), '--trust', str(folder / 'federation' / 'pki' / 'trust'))}")
     return 0
 
 
@@ -67,14 +65,14 @@ def _issue(layout: Layout, folder: Path, part: tuple[str, str, report_pb2.Verdic
         raise DemoError(f"expected verdict {expected} for {role}, got {checked.report.conclusion.verdict}")
     show_report(checked)
     statement, readable = reports.save(checked, folder)
-    out.print(f"已保存 saved: {statement}, {readable.name}", markup=False, soft_wrap=True)
+    say(f"已保存 saved: {statement}, {readable.name}")
     return statement
 
 
 def _verify(path: Path, layout: Layout) -> None:
     for file in (path, path.with_suffix(".json")):
         result = verification.verified(file, layout.pki.trust)
-        out.print(f"{file.name}: {result.wording.headline} · {result.wording.english}", markup=False, soft_wrap=True)
+        say(f"{file.name}: {result.wording.headline} · {result.wording.english}")
         if result.wording.exit_code != _EXPECTED_EXIT:
             raise DemoError(
                 f"{file}: expected exit code {_EXPECTED_EXIT}, got {result.wording.exit_code}: {result.reason}"

@@ -32,14 +32,19 @@ def _province(text: str) -> Province:
     try:
         return Province.from_slug(text)
     except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
+        slugs = [province.slug for province in Province]
+        raise typer.BadParameter(
+            f"省（市）应为 {'、'.join(slugs)} 之一，实为 {text!r} · expected one of {', '.join(slugs)}"
+        ) from error
 
 
 def _day(text: str) -> date:
     try:
         return parse_day(text)
     except ValueError as error:
-        raise typer.BadParameter(f"日期应为 YYYY-MM-DD: {error}") from error
+        raise typer.BadParameter(
+            f"日期应为存在的日子，写作 YYYY-MM-DD，实为 {text!r} · expected a day of the calendar, written YYYY-MM-DD"
+        ) from error
 
 
 _Directory = Annotated[
@@ -60,7 +65,10 @@ def up(
         ),
     ] = None,
 ) -> None:
-    """在本机启动四地平台、适配器和网关,Ctrl-C 停止。 Run the whole federation on this machine until Ctrl-C."""
+    """在本机启动四地平台、适配器和网关，Ctrl-C 停止。 Run the whole federation on this machine until Ctrl-C.
+
+    退出码 exit codes: 0 已停止 stopped; 1 未能启动，或有进程中途退出 did not come up, or a process ended by itself.
+    """
     from cli.up import run  # noqa: PLC0415  # so that `huren verify` does not load the sandbox
 
     raise typer.Exit(run(directory, without or []))
@@ -131,8 +139,8 @@ def verify(
 ) -> None:
     """离线核验一份报告。 Verify a report offline.
 
-    退出码 exit codes: 0 真实且当前有效 authentic and valid; 3 真实，未核验当前状态 authentic, status not checked;
-    1 其他 anything else.
+    退出码 exit codes: 3 真实，未核验当前状态 authentic, status not checked; 1 其他 anything else;
+    0 留给“真实且当前有效”，目前不会出现 kept for "authentic and valid", not given yet.
     """
     from cli.verify import run  # noqa: PLC0415  # as above
 

@@ -5,26 +5,28 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import grpc
 
-from cli.federation import FederationError, Layout, gateway_name, known_name
-from cli.terminal import err, out, show_report
-from contract.catalogue import published_catalogues
+from cli.calling import gateway_name, known_name
+from cli.layout import FederationError, Layout
+from cli.terminal import complain, emit, error_document, say, show_report
+from contract.catalogue import PENALTY, SERIOUS_LIST, published_catalogues
 from contract.days import MAX_WINDOW_YEARS, china_day, years_after
 from contract.eligibility import require_subject_code
 from contract.errors import HurenError
 from contract.province import Province
+from contract.reasons import CELL_REASONS, OUTCOME_REASONS, REFUSAL_REASONS, Words, cell_code, refusal_code
 from contract.report_check import CheckedReport, ReportError, check_report
 from contract.report_json import render
 from contract.uscc import home_hint
 from gateway.federation.directory import Member
 from huren.common.v1 import common_pb2, error_pb2
-from huren.fragment.v1 import fragment_pb2, refusal_pb2
 from huren.report.v1 import report_service_pb2 as wire
 from huren.report.v1 import report_service_pb2_grpc
 from runtime.clock import system_clock
@@ -89,26 +91,38 @@ def run(asked: Asked, directory: Path, *, out: Path | None, as_json: bool) -> in
         _show_error(error.detail, as_json=as_json)
         return EXIT_NOT_SERVED
     except UnreachableError as error:
-        _complain(
+        _not_done(
+            "GATEWAY_UNREACHABLE",
             f"{error.province.name_zh}网关未应答（{error.status}）。请确认 huren up 正在运行。",
             f"The gateway of {error.province.name_en} did not answer ({error.status}). Does `huren up` run?",
+            as_json=as_json,
+            province=error.province.slug,
         )
         return EXIT_NOT_SERVED
-    except (FederationError, TrustStoreError) as error:
-        err.print(str(error), markup=False, soft_wrap=True)
+    except FederationError as error:
+        _not_done("NO_FEDERATION", error.zh, error.en, as_json=as_json)
+        return EXIT_NOT_SERVED
+    except TrustStoreError as error:
+        _not_done(
+            "TRUST_UNUSABLE", f"信任数据不可用：{error}", f"The trust data cannot be used: {error}", as_json=as_json
+        )
         return EXIT_NOT_SERVED
     except ReportError as error:
-        _complain(
-            f"网关给出的报告未通过核验，未予保存：{error}", f"The report does not verify; it was not saved: {error}"
+        _not_done(
+            "REPORT_NOT_VERIFIED",
+            f"网关给出的报告未通过核验，未予保存：{error}",
+            f"The report does not verify; it was not saved: {error}",
+            as_json=as_json,
+            fault=error.fault,
         )
         return EXIT_NOT_SERVED
     saved = save(checked, out) if out is not None else ()
     if as_json:
-        print(json.dumps(render(checked), ensure_ascii=False, indent=1))  # noqa: T201  # the command's output
+        emit(render(checked))
     else:
         show_report(checked)
     for path in saved:
-        err.print(f"已保存 saved: {path}", markup=False, soft_wrap=True)
+        complain(f"已保存 saved: {path}")
     return EXIT_ISSUED
 
 
@@ -160,11 +174,7 @@ async def _request(asked: Asked, layout: Layout) -> wire.RequestReportResponse:
         if asked.gateway is not None or not elsewhere:
             raise
         home = Province(error.detail.province)
-        err.print(
-            f"登记地为{home.name_zh}，转向其网关 · registered in {home.name_en}, asking there",
-            markup=False,
-            soft_wrap=True,
-        )
+        complain(f"登记地为{home.name_zh}，转向其网关 · registered in {home.name_en}, asking there")
         return await _call(addresses[home], tls, message)
 
 
@@ -194,67 +204,133 @@ def _message(asked: Asked) -> wire.RequestReportRequest:
     return message
 
 
-def _show_open(opened: wire.OpenRequest, *, as_json: bool) -> None:
-    lines = [_progress_line(status) for status in opened.provinces]
-    if as_json:
-        document = {"result": "open", "request_id": opened.request_id, "provinces": lines}
-        print(json.dumps(document, ensure_ascii=False, indent=1))  # noqa: T201  # the command's output
-        return
-    out.print(
-        f"办理中，尚不能出具报告。受理编号 {opened.request_id}（非报告编号，不作证明使用）",
-        markup=False,
-        soft_wrap=True,
-    )
-    out.print("Not yet: no report, and nothing is proven by this.", markup=False, soft_wrap=True)
-    for line in lines:
-        out.print(
-            f"  {line['name']}  {line['progress']}  {line['reason']}  {line['contact']}", markup=False, soft_wrap=True
-        )
-
+# --- An open request --------------------------------------------------------------------------------------------------
 
 _PROGRESS: Final = {
-    wire.PROVINCE_PROGRESS_ANSWERED: "已反馈 answered",
-    wire.PROVINCE_PROGRESS_ANSWERED_IN_PART: "部分未反馈 answered in part",
-    wire.PROVINCE_PROGRESS_REFUSED: "未受理 refused",
-    wire.PROVINCE_PROGRESS_UNAVAILABLE: "未反馈 no answer",
-    wire.PROVINCE_PROGRESS_INADMISSIBLE: "未采用 not admitted",
+    wire.PROVINCE_PROGRESS_ANSWERED: Words("已反馈", "answered"),
+    wire.PROVINCE_PROGRESS_ANSWERED_IN_PART: Words("部分未反馈", "answered in part"),
+    wire.PROVINCE_PROGRESS_REFUSED: Words("未受理", "refused"),
+    wire.PROVINCE_PROGRESS_UNAVAILABLE: Words("未反馈", "no answer"),
+    wire.PROVINCE_PROGRESS_INADMISSIBLE: Words("未采用", "not admitted"),
 }
 
+_GAP_KINDS: Final = {
+    wire.GAP_KIND_TRANSIENT: Words("可再次申请", "asking again may help"),
+    wire.GAP_KIND_NEEDS_ORIGIN: Words("须由该省（市）处理", "somebody there has to act"),
+    wire.GAP_KIND_FINAL: Words("再次申请无法解决", "asking again will not help"),
+}
 
-def _progress_line(status: wire.ProvinceStatus) -> dict[str, str]:
-    gaps = "、".join(
-        f"{gap.key.domain}:{fragment_pb2.UnavailableReason.Name(gap.reason).removeprefix('UNAVAILABLE_REASON_')}"
-        for gap in status.gaps
-    )
-    refusal = refusal_pb2.RefusalReason.Name(status.refusal).removeprefix("REFUSAL_REASON_") if status.refusal else ""
+_KINDS: Final = {PENALTY: "行政处罚", SERIOUS_LIST: "严重失信主体名单"}
+
+
+def open_document(opened: wire.OpenRequest) -> dict[str, Any]:
+    """An open request as JSON: codes beside words, and no verdict."""
+    again = opened.ask_again_after.ToTimedelta().total_seconds() if opened.HasField("ask_again_after") else None
     return {
-        "name": Province(status.province).name_zh,
-        "progress": _PROGRESS[status.progress],
-        "reason": status.reason or refusal or gaps,
-        "contact": f"{status.contact.unit} {status.contact.telephone}".strip(),
+        "result": "open",
+        "request_id": opened.request_id,
+        "ask_again_after_s": again,
+        "provinces": [_province_document(status) for status in opened.provinces],
     }
+
+
+def _province_document(status: wire.ProvinceStatus) -> dict[str, Any]:
+    progress = wire.ProvinceProgress.Name(status.progress).removeprefix("PROVINCE_PROGRESS_")
+    gap_kind = wire.GapKind.Name(status.gap_kind).removeprefix("GAP_KIND_")
+    return {
+        "province": Province(status.province).slug,
+        "name": Province(status.province).name_zh,
+        "progress": _coded(progress, _PROGRESS.get(status.progress)),
+        "reason": _reason(status),
+        "gaps": [_gap(gap) for gap in status.gaps],
+        "gap_kind": _coded(gap_kind, _GAP_KINDS.get(status.gap_kind)) if status.gap_kind else None,
+        "attempts": status.attempts,
+        "contact": _contact(status.contact) if status.HasField("contact") else None,
+    }
+
+
+def _reason(status: wire.ProvinceStatus) -> dict[str, str] | None:
+    if status.refusal:
+        return _coded(refusal_code(status.refusal), REFUSAL_REASONS.get(status.refusal))
+    return _coded(status.reason, OUTCOME_REASONS.get(status.reason)) if status.reason else None
+
+
+def _gap(gap: wire.CellGap) -> dict[str, Any]:
+    catalogue = published_catalogues().in_force(china_day(system_clock()))
+    domain = catalogue.domain_by_id.get(gap.key.domain)
+    return {
+        "domain": gap.key.domain,
+        "domain_name": domain.name if domain else gap.key.domain,
+        "kind": common_pb2.RecordKind.Name(gap.key.kind).removeprefix("RECORD_KIND_"),
+        "kind_name": _KINDS.get(gap.key.kind, ""),
+        "reason": _coded(cell_code(gap.reason), CELL_REASONS.get(gap.reason)),
+    }
+
+
+def _coded(code: str, words: Words | None) -> dict[str, str]:
+    return {"code": code, "zh": words.zh if words else code, "en": words.en if words else code}
+
+
+def _contact(contact: common_pb2.Contact) -> dict[str, str]:
+    return {"unit": contact.unit, "telephone": contact.telephone, "url": contact.url}
+
+
+def _show_open(opened: wire.OpenRequest, *, as_json: bool) -> None:
+    document = open_document(opened)
+    if as_json:
+        emit(document)
+        return
+    say(f"办理中，尚不能出具报告。受理编号 {opened.request_id}（非报告编号，不作证明使用）")
+    say("Not yet: no report, and nothing is proven by this.")
+    for province in document["provinces"]:
+        for line in _lines(province):
+            say(line)
+    again = document["ask_again_after_s"]
+    if again is not None:
+        say(f"可在{again:g}秒后用同一幂等键再次申请 · asking again, with the same key, may help after {again:g} s")
+
+
+def _lines(province: dict[str, Any]) -> Iterator[str]:
+    progress, reason, kind, contact = (province[name] for name in ("progress", "reason", "gap_kind", "contact"))
+    said = [f"{one['zh']} {one['en']}" for one in (progress, reason) if one]
+    yield f"  {province['name']}  {'：'.join(said)}"
+    for gap in province["gaps"]:
+        yield f"    {gap['domain_name']}（{gap['kind_name']}）：{gap['reason']['zh']} {gap['reason']['en']}"
+    if kind:
+        yield f"    {kind['zh']} {kind['en']}"
+        if contact:
+            yield f"    联系 contact: {' '.join(part for part in contact.values() if part)}"
+
+
+# --- What was not done ------------------------------------------------------------------------------------------------
+
+
+def error_json(detail: error_pb2.ErrorDetail) -> dict[str, Any]:
+    """An error of the table as JSON."""
+    return error_document(
+        detail.code,
+        detail.message_zh,
+        detail.message_en,
+        field=detail.field,
+        origin=error_pb2.ErrorOrigin.Name(detail.origin).removeprefix("ERROR_ORIGIN_"),
+        retry=error_pb2.ErrorRetry.Name(detail.retry).removeprefix("ERROR_RETRY_"),
+        province=Province(detail.province).slug if detail.province else None,
+        ask_again_after_s=detail.retry_after.ToTimedelta().total_seconds() if detail.HasField("retry_after") else None,
+        contact=_contact(detail.contact) if detail.HasField("contact") else None,
+    )
 
 
 def _show_error(detail: error_pb2.ErrorDetail, *, as_json: bool) -> None:
     if as_json:
-        document = {
-            "result": "error",
-            "code": detail.code,
-            "field": detail.field,
-            "zh": detail.message_zh,
-            "en": detail.message_en,
-        }
-        print(json.dumps(document, ensure_ascii=False, indent=1))  # noqa: T201  # the command's output
+        emit(error_json(detail))
         return
-    _complain(detail.message_zh, detail.message_en)
+    complain(detail.message_zh, detail.message_en)
     if detail.HasField("contact"):
-        err.print(
-            f"{detail.contact.unit} {detail.contact.telephone} {detail.contact.url}".rstrip(),
-            markup=False,
-            soft_wrap=True,
-        )
+        complain(" ".join(part for part in _contact(detail.contact).values() if part))
 
 
-def _complain(zh: str, en: str) -> None:
-    err.print(zh, markup=False, soft_wrap=True)
-    err.print(en, markup=False, soft_wrap=True)
+def _not_done(code: str, zh: str, en: str, *, as_json: bool, **facts: object) -> None:
+    if as_json:
+        emit(error_document(code, zh, en, **facts))
+    else:
+        complain(zh, en)

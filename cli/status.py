@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,10 +11,12 @@ from typing import Any, Final
 import grpc
 from rich.table import Table
 
-from cli.federation import FederationError, Layout, gateway_name, operator_tls
-from cli.terminal import err, wide
+from cli.calling import gateway_name, operator_tls
+from cli.layout import FederationError, Layout
+from cli.terminal import bold, complain, emit, error_document, visible, wide
 from contract.days import CHINA, from_timestamp
 from contract.province import Province
+from contract.reasons import OUTCOME_REASONS, Words, refusal_words
 from gateway.federation.directory import Member
 from huren.envelope.v1 import envelope_pb2
 from huren.status.v1 import status_service_pb2, status_service_pb2_grpc
@@ -25,7 +26,7 @@ from runtime.grpc_channel import open_channel
 _TIMEOUT_S: Final = 10.0
 _ADAPTER: Final = envelope_pb2.MEMBER_ROLE_ADAPTER
 _GATEWAY: Final = envelope_pb2.MEMBER_ROLE_GATEWAY
-_ROLES: Final = {_ADAPTER: "适配器 adapter", _GATEWAY: "网关 gateway"}
+_ROLES: Final = {_ADAPTER: Words("适配器", "adapter"), _GATEWAY: Words("网关", "gateway")}
 _WIDTH: Final = 120
 
 
@@ -34,7 +35,8 @@ class _Seen:
     province: Province
     role: envelope_pb2.MemberRole.ValueType
     status: status_service_pb2.GetMemberStatusResponse | None
-    problem: str
+    failure: tuple[str, Words] | None = None
+    """Where there is no status: why, as a code and in words."""
 
 
 def run(directory: Path, *, as_json: bool) -> int:
@@ -43,17 +45,20 @@ def run(directory: Path, *, as_json: bool) -> int:
     try:
         seen = asyncio.run(_ask_all(layout))
     except FederationError as error:
-        err.print(str(error), markup=False, soft_wrap=True)
+        if as_json:
+            emit(error_document("NO_FEDERATION", error.zh, error.en))
+        else:
+            complain(str(error))
         return 1
     now = system_clock()
     rows = [_row(one, now) for one in seen]
     if as_json:
-        print(json.dumps(rows, ensure_ascii=False, indent=1))  # noqa: T201  # the command's output
+        emit(rows)
     else:
         wide(_WIDTH).print(_table(rows))
     catalogues = {row["catalogue"] for row in rows if row["catalogue"]}
     if len(catalogues) > 1:
-        err.print("各成员的事项清单不一致 · members disagree about the catalogue", markup=False, soft_wrap=True)
+        complain("各成员的事项清单不一致 · members disagree about the catalogue")
     return 0 if len(catalogues) == 1 and all(row["healthy"] for row in rows) else 1
 
 
@@ -67,65 +72,88 @@ async def _ask(layout: Layout, member: Member, role: envelope_pb2.MemberRole.Val
     address = member.adapter if role == _ADAPTER else member.gateway
     name = member.adapter_name if role == _ADAPTER else gateway_name(member.province)
     if not address:
-        return _Seen(member.province, role, None, "未启动 not started")
+        return _Seen(member.province, role, None, ("NOT_STARTED", Words("未启动", "not started")))
     async with open_channel(address, operator_tls(layout, role), server_name=name) as channel:
         stub = status_service_pb2_grpc.StatusServiceStub(channel)
         try:
             request = status_service_pb2.GetMemberStatusRequest()
-            return _Seen(member.province, role, await stub.GetMemberStatus(request, timeout=_TIMEOUT_S), "")
+            return _Seen(member.province, role, await stub.GetMemberStatus(request, timeout=_TIMEOUT_S))
         except grpc.aio.AioRpcError as error:
-            return _Seen(member.province, role, None, f"未应答 no answer ({error.code().name})")
+            return _Seen(member.province, role, None, (error.code().name, Words("未应答", "no answer")))
 
 
 def _row(seen: _Seen, now: datetime) -> dict[str, Any]:
+    role = _ROLES[seen.role]
     row: dict[str, Any] = {
         "province": seen.province.slug,
         "member": seen.province.name_zh,
-        "role": _ROLES[seen.role],
+        "role": role.en,
+        "role_zh": role.zh,
         "healthy": False,
-        "problem": seen.problem,
+        "problems": [],
         "contracts": [],
         "software": "",
         "catalogue": "",
-        "fresh": "",
-        "oldest_data": "",
+        "sources": None,
+        "sources_fresh": None,
+        "oldest_data": None,
         "key_days": None,
         "certificate_days": None,
         "clock_offset_s": None,
-        "provinces_asked": "",
-        "last_failures": {},
+        "peers": None,
+        "peers_asked": None,
     }
     status = seen.status
     if status is None:
+        if seen.failure is not None:
+            row["problems"] = [_problem("NO_STATUS", seen.failure[1], detail=seen.failure[0])]
         return row
     stale = [source for source in status.sources if source.stale or not source.HasField("data_as_of")]
     marks = [from_timestamp(source.data_as_of) for source in status.sources if source.HasField("data_as_of")]
-    resting = [Province(peer.province).short_zh for peer in status.peers if not peer.asking]
-    failures = {Province(peer.province): peer.last_failure for peer in status.peers if peer.last_failure}
+    resting = [Province(peer.province) for peer in status.peers if not peer.asking]
+    problems = [
+        _problem(
+            "LAST_QUERY_FAILED",
+            _failure_words(Province(peer.province), peer.last_failure),
+            province=Province(peer.province).slug,
+            reason=peer.last_failure,
+        )
+        for peer in status.peers
+        if peer.last_failure
+    ]
+    problems += [
+        _problem("NOT_ASKED", Words(f"暂停询问{one.name_zh}", f"{one.name_en} is not asked"), province=one.slug)
+        for one in resting
+    ]
+    if stale:
+        words = Words(f"{len(stale)}项数据未按时更新", f"{len(stale)} sources are too old")
+        problems.append(_problem("SOURCES_STALE", words, count=len(stale)))
     row |= {
-        "healthy": not stale and not resting and not failures,
-        "problem": _problem(stale, resting, failures),
-        "last_failures": {province.slug: reason for province, reason in failures.items()},
+        "healthy": not problems,
+        "problems": problems,
         "contracts": list(status.contracts),
         "software": status.software_version,
         "catalogue": f"{status.catalogue.version} {status.catalogue.digest.hex()[:8]}",
-        "fresh": f"{len(status.sources) - len(stale)}/{len(status.sources)}" if status.sources else "",
-        "oldest_data": f"{min(marks).astimezone(CHINA):%m-%d %H:%M}" if marks else "",
+        "oldest_data": min(marks).isoformat() if marks else None,
         "key_days": (from_timestamp(status.signing_key.not_after) - now).days,
         "certificate_days": (from_timestamp(status.certificate_not_after) - now).days,
         "clock_offset_s": round((from_timestamp(status.clock) - now).total_seconds()),
-        "provinces_asked": f"{len(status.peers) - len(resting)}/{len(status.peers)}" if status.peers else "",
     }
+    if seen.role == _ADAPTER:
+        row |= {"sources": len(status.sources), "sources_fresh": len(status.sources) - len(stale)}
+    else:
+        row |= {"peers": len(status.peers), "peers_asked": len(status.peers) - len(resting)}
     return row
 
 
-def _problem(stale: list[status_service_pb2.SourceFreshness], resting: list[str], failures: dict[Province, str]) -> str:
-    parts = [f"{province.short_zh} {reason}" for province, reason in failures.items()]
-    if stale:
-        parts.append(f"{len(stale)}项数据不新 stale")
-    if resting:
-        parts.append(f"暂停询问 not asked: {'、'.join(resting)}")
-    return "，".join(parts)
+def _problem(code: str, words: Words, **facts: object) -> dict[str, object]:
+    return {"code": code, "zh": words.zh, "en": words.en} | facts
+
+
+def _failure_words(province: Province, reason: str) -> Words:
+    """What a gateway says became of its last query, which may be any of the reasons why there is nothing to use."""
+    words = OUTCOME_REASONS.get(reason) or refusal_words(reason) or Words(reason, reason)
+    return Words(f"{province.short_zh}{words.zh}", f"{province.name_en}: {words.en}")
 
 
 def _table(rows: list[dict[str, Any]]) -> Table:
@@ -133,17 +161,25 @@ def _table(rows: list[dict[str, Any]]) -> Table:
     for head in ("成员", "", "状态", "契约", "清单", "新鲜", "最早数据", "密钥/证书天", "时差s", "询问"):
         table.add_column(head, no_wrap=True)
     for row in rows:
-        days = "" if row["key_days"] is None else f"{row['key_days']}/{row['certificate_days']}"
+        oldest = row["oldest_data"]
         table.add_row(
             row["member"],
-            row["role"],
-            "正常 ok" if row["healthy"] else f"[bold]{row['problem']}[/bold]",
-            " ".join(name.removeprefix("huren.") for name in row["contracts"] if "status" not in name),
-            row["catalogue"],
-            row["fresh"],
-            row["oldest_data"],
-            days,
+            f"{row['role_zh']} {row['role']}",
+            "正常 ok" if row["healthy"] else bold("；".join(_shown(problem) for problem in row["problems"])),
+            visible(" ".join(name.removeprefix("huren.") for name in row["contracts"] if "status" not in name)),
+            visible(row["catalogue"]),
+            _share(row["sources_fresh"], row["sources"]),
+            f"{datetime.fromisoformat(oldest).astimezone(CHINA):%m-%d %H:%M}" if oldest else "",
+            _share(row["key_days"], row["certificate_days"]),
             "" if row["clock_offset_s"] is None else str(row["clock_offset_s"]),
-            row["provinces_asked"],
+            _share(row["peers_asked"], row["peers"]),
         )
     return table
+
+
+def _shown(problem: dict[str, Any]) -> str:
+    return f"{problem['zh']}（{problem['detail']}）" if "detail" in problem else str(problem["zh"])
+
+
+def _share(some: int | None, all_of_them: int | None) -> str:
+    return "" if some is None else f"{some}/{all_of_them}"

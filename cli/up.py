@@ -10,11 +10,12 @@ from typing import Final
 
 from rich.table import Table
 
-from cli.federation import FederationError, Running, federation
-from cli.terminal import err, out, wide
+from cli.federation import FederationError, Running, StoppedError, federation
+from cli.terminal import command, complain, say, wide
 from contract.province import Province
 
 _WIDTH: Final = 120
+_POLL_S: Final = 0.5
 
 
 def run(directory: Path, without: Sequence[Province]) -> int:
@@ -22,18 +23,21 @@ def run(directory: Path, without: Sequence[Province]) -> int:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
+    whole = True
     try:
-        with federation(
-            directory, without=without, progress=lambda text: err.print(text, markup=False, soft_wrap=True)
-        ) as running:
+        with federation(directory, without=without, progress=complain, stop=stop) as running:
             _show(running)
-            while not stop.wait(1.0):
-                pass
-            err.print("正在停止 · stopping", markup=False, soft_wrap=True)
+            while not stop.wait(_POLL_S):
+                for failure in running.ended():
+                    whole = False
+                    complain(str(failure), "其余进程继续运行 · the others go on")
+            complain("正在停止 · stopping")
+    except StoppedError:
+        complain("启动未完成，已停止 · stopped before everything was up")
     except FederationError as error:
-        err.print(str(error), markup=False, soft_wrap=True)
+        complain(str(error))
         return 1
-    return 0
+    return 0 if whole else 1
 
 
 def _show(running: Running) -> None:
@@ -47,14 +51,13 @@ def _show(running: Running) -> None:
         gateway, adapter = (running.announced[f"{province.slug}-{program}"] for program in ("gateway", "adapter"))
         table.add_row(province.name_zh, gateway["grpc"], adapter["grpc"], gateway["metrics"], adapter["metrics"])
     wide(_WIDTH).print(table)
-    out.print()
-    out.print("示例主体 · subjects to try:", markup=False, soft_wrap=True)
+    say()
+    say("示例主体 · subjects to try:")
     for role, subject in running.layout.cast().items():
-        out.print(f"  {subject['uscc']}  {subject['name']}  ({role})", markup=False, soft_wrap=True)
-    directory = running.layout.directory
-    out.print()
-    out.print(
-        f"  huren report request {next(iter(running.layout.cast().values()))['uscc']} --dir {directory}", markup=False
-    )
-    out.print(f"  huren status --dir {directory}", markup=False, soft_wrap=True)
-    out.print("Ctrl-C 停止 · Ctrl-C stops everything", markup=False, soft_wrap=True)
+        say(f"  {subject['uscc']}  {subject['name']}  ({role})")
+    directory = str(running.layout.directory)
+    first = next(iter(running.layout.cast().values()))
+    say()
+    say(f"  {command('report', 'request', first['uscc'], '--dir', directory)}")
+    say(f"  {command('status', '--dir', directory)}")
+    say("Ctrl-C 停止 · Ctrl-C stops everything")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from rich.table import Table
 
-from cli.terminal import err, out, show_report, wide
+from cli.terminal import bold, complain, emit, error_document, out, say, show_report, wide
 from contract.catalogue import published_catalogues
 from contract.days import CHINA, from_timestamp
 from contract.province import Province
@@ -29,16 +28,22 @@ def run(file: Path, trust: Path, *, as_json: bool) -> int:
     try:
         result = verified(file, trust)
     except TrustStoreError as error:
-        err.print(f"信任数据不可用 · the trust data cannot be used: {error}", markup=False, soft_wrap=True)
-        return EXIT_OTHERWISE
+        return _not_done("TRUST_UNUSABLE", "信任数据不可用", "the trust data cannot be used", error, as_json=as_json)
     except FileError as error:
-        err.print(f"无法读取文件 · the file cannot be read: {error}", markup=False, soft_wrap=True)
-        return EXIT_OTHERWISE
+        return _not_done("FILE_UNREADABLE", "无法读取文件", "the file cannot be read", error, as_json=as_json)
     if as_json:
-        print(json.dumps(document(result), ensure_ascii=False, indent=1))  # noqa: T201  # the command's output
+        emit(document(result))
     else:
         show(result)
     return result.wording.exit_code
+
+
+def _not_done(code: str, zh: str, en: str, error: Exception, *, as_json: bool) -> int:
+    if as_json:
+        emit(error_document(code, zh, en, detail=str(error)))
+    else:
+        complain(f"{zh} · {en}: {error}")
+    return EXIT_OTHERWISE
 
 
 def verified(file: Path, trust: Path) -> Result:
@@ -94,19 +99,15 @@ def show(result: Result) -> None:
     wording = result.wording
     if result.checked is not None:
         show_report(result.checked)
-        out.print()
+        say()
         wide().print(_signer_table(result))
-    out.print()
-    out.print(f"[bold]{wording.headline}[/bold] · {wording.advice}")
-    out.print(wording.english, markup=False, soft_wrap=True)
+    say()
+    out.print(bold(wording.headline).append(f" · {wording.advice}", style="not bold"), soft_wrap=True)
+    say(wording.english)
     if result.reason:
-        out.print(f"原因 reason: {result.reason}", markup=False, soft_wrap=True)
+        say(f"原因 reason: {result.reason}")
     if result.checked is not None and result.checked.report.conclusion.limited:
-        out.print(
-            "本报告为有限范围：部分事项未纳入，见结论。 Limited scope: see the conclusion.",
-            markup=False,
-            soft_wrap=True,
-        )
+        say("本报告为有限范围：部分事项未纳入，见结论。 Limited scope: see the conclusion.")
 
 
 def _signers(result: Result) -> list[tuple[Any, str, str]]:

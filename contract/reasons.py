@@ -13,7 +13,7 @@ Codes that this release does not know are shown as they are: another member may 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from contract.outcome import InadmissibleReason, UnavailableReason
 from huren.fragment.v1 import fragment_pb2, refusal_pb2
@@ -52,6 +52,9 @@ OUTCOME_REASONS: Final[Mapping[str, Words]] = {
     UnavailableReason.REJECTED: Words("对方未接受连接或请求", "the call was rejected"),
     UnavailableReason.FAILED: Words("对方系统出错", "an error on the other side"),
     UnavailableReason.COVERAGE_UNAVAILABLE: Words("未取得其覆盖范围声明", "its coverage statement could not be had"),
+    UnavailableReason.EXPIRED_BEFORE_SEALING: Words(
+        "应答在出具报告前已过期", "its answer expired before the report could be made"
+    ),
     InadmissibleReason.ENVELOPE_NOT_STRICT: Words("应答的签名信封不合规", "the envelope is not well formed"),
     InadmissibleReason.SIGNATURE_INVALID: Words("应答的签名不正确", "the signature does not verify"),
     InadmissibleReason.KEY_UNKNOWN: Words("签名密钥不在信任数据中", "the signing key is not known"),
@@ -97,6 +100,9 @@ OUTCOME_REASONS: Final[Mapping[str, Words]] = {
     ),
     InadmissibleReason.WATERMARK_MISSING: Words("未说明数据截至时间", "does not say of when its data is"),
     InadmissibleReason.WATERMARK_IN_FUTURE: Words("数据截至时间晚于签发时间", "its data is of the future"),
+    InadmissibleReason.WATERMARK_OUT_OF_PLACE: Words(
+        "在不应说明处说明了数据截至时间", "a watermark where none may stand"
+    ),
     InadmissibleReason.STALE: Words("数据未按时更新", "its data is too old"),
     InadmissibleReason.CODE_NOT_SEARCHED: Words(
         "未按统一社会信用代码查询", "the unified social credit code was not searched for"
@@ -136,6 +142,29 @@ REFUSAL_REASONS: Final[Mapping[int, Words]] = {
 }
 """By the number of huren.fragment.v1.RefusalReason."""
 
+
+def cell_code(number: int) -> str:
+    """The stable code of a cell's reason."""
+    return _code(fragment_pb2.UnavailableReason, number, "UNAVAILABLE_REASON_")
+
+
+def refusal_code(number: int) -> str:
+    """The stable code of a refusal."""
+    return _code(refusal_pb2.RefusalReason, number, "REFUSAL_REASON_")
+
+
+def refusal_words(code: str) -> Words | None:
+    """The words for the stable code of a refusal."""
+    return next((words for number, words in REFUSAL_REASONS.items() if refusal_code(number) == code), None)
+
+
+def _code(names: Any, number: int, prefix: str) -> str:
+    try:
+        return str(names.Name(number)).removeprefix(prefix)
+    except ValueError:  # of a later release
+        return f"{prefix}{number}"
+
+
 ENVELOPE_FAULTS: Final[Mapping[str, Words]] = {
     EnvelopeFault.TOO_LARGE: Words("超过大小上限", "too large"),
     EnvelopeFault.NOT_PARSABLE: Words("无法解析", "not parsable"),
@@ -158,6 +187,7 @@ FIELDS: Final[Mapping[str, Words]] = {
     "report_number": Words("报告编号", "report_number"),
     "query_envelope": Words("查询的签名信封", "query_envelope"),
     "statement_id": Words("声明编号", "statement_id"),
+    "coverage_envelope": Words("覆盖范围声明的签名信封", "coverage_envelope"),
 }
 """By the path in the request."""
 

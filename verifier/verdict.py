@@ -21,6 +21,7 @@ class Verdict(StrEnum):
     SIGNER_NOT_TRUSTED = "SIGNER_NOT_TRUSTED"
     NO_EMBEDDED_DATA = "NO_EMBEDDED_DATA"
     NOT_A_FILE_OF_OURS = "NOT_A_FILE_OF_OURS"
+    TOO_LARGE = "TOO_LARGE"
     TRUST_STALE = "TRUST_STALE"
     TRUST_INSUFFICIENT = "TRUST_INSUFFICIENT"
 
@@ -45,8 +46,8 @@ class Wording:
 WORDING: Final[dict[Verdict, Wording]] = {
     Verdict.AUTHENTIC_STATUS_NOT_CHECKED: Wording(
         "文件与原件一致",
-        "离线核验不能确认是否已更新或作废，请联网核验当前状态",
-        "The file is as issued. Whether it was superseded or revoked since was not checked: check its status online",
+        "离线核验不能确认是否已更新或作废，请向出具单位核实当前状态",
+        "The file is as issued. Whether it was superseded or revoked since was not checked: ask the issuing unit for its status",
         3,
     ),
     Verdict.TAMPERED: Wording(
@@ -73,6 +74,13 @@ WORDING: Final[dict[Verdict, Wording]] = {
         "无法核验本文件",
         "这不是互认版报告的数据文件，请向企业索取原件（.report 或 .json）",
         "This is no file of a mutual report: ask the enterprise for the original (.report or .json)",
+        1,
+    ),
+    Verdict.TOO_LARGE: Wording(
+        "暂不能作结论",
+        "文件超过本工具可核验的大小（64 MiB）。大报告的 .json 文件较大，请改用同一报告的 .report 文件核验",
+        "The file is larger than this tool verifies (64 MiB). Of a large report verify the .report file, which is much smaller "
+        "than its .json form",
         1,
     ),
     Verdict.TRUST_STALE: Wording(

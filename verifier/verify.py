@@ -22,7 +22,8 @@ from signing import TrustStore, VerificationError, VerificationFailure, Verifier
 from verifier.verdict import Result, Verdict
 
 MAX_FILE_BYTES: Final = 64 * 1024 * 1024
-"""Larger files are none of ours: a report of 10 000 records has a few megabytes."""
+"""Nothing larger is read, so that memory is bounded. A report of 10 000 records has a few megabytes; where its JSON form is too
+large, its statement is not. verifier/verdict.py names the number."""
 
 MAX_TRUST_AGE: Final = timedelta(days=30)
 """Trust data older than this may miss a compromised key. Source: system default, not confirmed."""
@@ -50,7 +51,7 @@ def verify(data: bytes, *, trust: TrustStore, catalogues: CatalogueSet, at: date
 
 def _verify(data: bytes, *, trust: TrustStore, catalogues: CatalogueSet, at: datetime) -> Result:
     if len(data) > MAX_FILE_BYTES:  # 1
-        return Result(verdict=Verdict.NOT_A_FILE_OF_OURS, reason="TOO_LARGE")
+        return Result(verdict=Verdict.TOO_LARGE)
     document = _json_object(data)
     if document is None:
         envelope = data

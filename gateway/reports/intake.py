@@ -15,7 +15,7 @@ from typing import Final
 from contract.catalogue import Catalogue, CatalogueSet
 from contract.days import MAX_WINDOW_YEARS, DayRange, china_day, parse_day, years_after
 from contract.eligibility import require_subject_code
-from contract.errors import ErrorCode, HurenError
+from contract.errors import NOT_KNOWN, ErrorCode, HurenError
 from contract.province import Province
 from contract.registry import Registry, RegistryEntry, code_identifiers
 from contract.uscc import SubjectClass, Uscc, fold, home_hint, subject_class
@@ -84,7 +84,7 @@ class Intake:
         if entry is None:
             return self._unregistered(uscc)
         if entry.status == common_pb2.REGISTRATION_STATUS_CANCELLED:
-            raise HurenError(ErrorCode.SUBJECT_CANCELLED, date=entry.cancelled_on or "—")
+            raise HurenError(ErrorCode.SUBJECT_CANCELLED, date=entry.cancelled_on or NOT_KNOWN)
         home = entry.home_on(today)
         if home is None:
             raise HurenError(ErrorCode.HOME_OUTSIDE)

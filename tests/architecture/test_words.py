@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,6 +32,7 @@ PLACES = [
     "contract/wording.py",
     "contract/errors.py",
     "contract/eligibility.py",
+    "contract/reasons.py",
     "contract/report_json.py",
     "verifier",
     "cli",
@@ -50,3 +52,10 @@ def texts() -> Iterator[tuple[str, str]]:
 @pytest.mark.parametrize("word", REFUSED)
 def test_no_text_uses_a_refused_word(word: str) -> None:
     assert [where for where, text in texts() if word in text] == []
+
+
+_HALF_WIDTH = re.compile(r"[\u4e00-\u9fff][,:;()?]\s?[\u4e00-\u9fff]")
+
+
+def test_chinese_text_has_chinese_punctuation() -> None:
+    assert [where for where, text in texts() if _HALF_WIDTH.search(text)] == []

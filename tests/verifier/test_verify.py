@@ -95,7 +95,7 @@ def test_an_edited_file_is_not_as_issued(data: bytes) -> None:
         pytest.param(b'{"a": 1}', Verdict.NOT_A_FILE_OF_OURS, id="some-json"),
         pytest.param(b"[" * 100_000, Verdict.NOT_A_FILE_OF_OURS, id="deep-json-list"),
         pytest.param(b'{"a":' * 100_000, Verdict.NOT_A_FILE_OF_OURS, id="deep-json-object"),
-        pytest.param(b"\x00" * (MAX_FILE_BYTES + 1), Verdict.NOT_A_FILE_OF_OURS, id="too-large"),
+        pytest.param(b"\x00" * (MAX_FILE_BYTES + 1), Verdict.TOO_LARGE, id="too-large"),
         pytest.param(edited(lambda d: d.pop("statement")), Verdict.NO_EMBEDDED_DATA, id="without-its-statement"),
         pytest.param(edited(lambda d: d.update(statement="***")), Verdict.NO_EMBEDDED_DATA, id="statement-no-base64"),
         pytest.param(
@@ -138,6 +138,10 @@ def test_a_catalogue_that_the_tool_does_not_know_gives_no_conclusion() -> None:
 @given(st.binary(max_size=400) | st.text(max_size=200).map(str.encode))
 def test_arbitrary_bytes_get_a_verdict_and_never_an_authentic_one(data: bytes) -> None:
     assert verdict(data).verdict is not Verdict.AUTHENTIC_STATUS_NOT_CHECKED
+
+
+def test_the_words_name_the_limit() -> None:
+    assert f"{MAX_FILE_BYTES // 2**20} MiB" in WORDING[Verdict.TOO_LARGE].advice
 
 
 def test_every_verdict_has_words_and_only_an_authentic_file_has_another_exit_code_than_one() -> None:
