@@ -86,19 +86,18 @@ _PERFORMANCES: Final = CodeTable(
     },
     source=_README,
 )
-_LISTS: Final = CodeTable(
-    name="MDBM",
-    values={
-        "SCJG-YZWF": "serious_illegal_market",
-        "SW-ZDSW": "major_tax_violation",
-        "RS-TQNMG": "migrant_wage_arrears",
-        "YJ-AQSC": "work_safety_dishonesty",
-        "CZ-ZFCG": "procurement_dishonesty",
-        "TJ-YZSX": "statistics_dishonesty",
-        "FY-SXBZX": "judgment_defaulter",
-    },
-    source=_README,
-)
+LISTS: Final[Mapping[str, tuple[str, str]]] = {
+    "SCJG-YZWF": ("serious_illegal_market", "market_regulation"),
+    "SW-ZDSW": ("major_tax_violation", "taxation"),
+    "RS-TQNMG": ("migrant_wage_arrears", "social_security"),
+    "YJ-AQSC": ("work_safety_dishonesty", "emergency_management"),
+    "CZ-ZFCG": ("procurement_dishonesty", "public_finance"),
+    "TJ-YZSX": ("statistics_dishonesty", "statistics"),
+    "FY-SXBZX": ("judgment_defaulter", "court_enforcement"),
+}
+"""`MDBM`: code to list, and to the domain whose cell carries the list."""
+
+_LISTS: Final = CodeTable(name="MDBM", values={code: list_id for code, (list_id, _) in LISTS.items()}, source=_README)
 
 _PENALTIES: Final = PenaltyForm(
     name="T_XZCF",
@@ -211,5 +210,15 @@ PROFILE: Final = Profile(
     disclosure=fragment_pb2.DisclosureRules(
         basis=fragment_pb2.DISCLOSURE_BASIS_WINDOW, includes_summary_procedure=True, version="beijing-1"
     ),
-    authority_prefixes=authorities_of(["北京"]),
+    # The short name alone begins names of others too: 北京铁路公安局石家庄公安处.
+    authority_prefixes=(
+        *authorities_of(["北京市"]),
+        "国家统计局北京调查",
+        "北京住房公积金管理中心",
+        "北京经济技术开发区",
+        "北京互联网法院",
+        "北京知识产权法院",
+        "北京金融法院",
+        "中国（北京）自由贸易试验区",
+    ),
 )

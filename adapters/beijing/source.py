@@ -2,6 +2,9 @@
 
 - Rows and watermarks come from the same state of the database: what arrives while we read belongs to the next question.
 - A table that cannot be read makes its cells silent; a state of supply that cannot be read makes all of them silent.
+- An identifier is found in whatever width and case it was written, with or without blanks and dashes, and a code or number in
+  any of the columns for codes and numbers: no narrower than what matching.py takes for the subject's. A code that stands among
+  other words, or masked, is found by the name or by another identifier beside it only.
 - Columns that hold personal information are not named in any statement, so they never leave the province's database.
 """
 
@@ -12,19 +15,24 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
 
-from sqlalchemy import URL, Column, ColumnElement, MetaData, NullPool, Table, Text, event, func, make_url, or_, select
+from sqlalchemy import URL, Column, ColumnElement, MetaData, NullPool, Table, Text, event, false, make_url, or_, select
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import TypeEngine
 
-from adapters.beijing.profile import DOMAINS, PROFILE
+from adapters.beijing.profile import DOMAINS, LISTS, PROFILE
 from adapters.sdk.assembly import in_time, settle
-from adapters.sdk.notation import NotationError, read_china_timestamp
+from adapters.sdk.notation import NotationError, fold_width, read_china_timestamp
 from adapters.sdk.source import RawRow, RawValue, Search, SourceAnswer, SourceError
 from contract.catalogue import PENALTY, SERIOUS_LIST, CellKey
 from huren.common.v1 import common_pb2
@@ -34,20 +42,84 @@ from runtime.settings import Settings
 _KINDS: Final[Mapping[str, int]] = {"CF": PENALTY, "MD": SERIOUS_LIST}
 """`T_GJ.SJLX`."""
 
-_ORGANISATION_CODES: Final = (common_pb2.IDENTIFIER_KIND_ORGANISATION_CODE,)
-_REGISTRATION_NUMBERS: Final = (common_pb2.IDENTIFIER_KIND_REGISTRATION_NUMBER,)
 _CODES: Final = (
     common_pb2.IDENTIFIER_KIND_USCC,
     common_pb2.IDENTIFIER_KIND_FORMER_USCC,
-    # Rows from before 2015 have the code of that time in the same column.
-    *_ORGANISATION_CODES,
-    *_REGISTRATION_NUMBERS,
+    common_pb2.IDENTIFIER_KIND_ORGANISATION_CODE,
+    common_pb2.IDENTIFIER_KIND_REGISTRATION_NUMBER,
 )
+"""They may stand in each other's columns: rows from before 2015 have the number of that time where the unified code stands now."""
 _NAMES: Final = (common_pb2.IDENTIFIER_KIND_NAME, common_pb2.IDENTIFIER_KIND_FORMER_NAME)
 _SEARCHED: Final = frozenset((*_CODES, *_NAMES))
 
-_HALF_WIDTH: Final = str.maketrans("（）", "()")
-_FULL_WIDTH: Final = str.maketrans("()", "（）")
+
+# --- Notation -------------------------------------------------------------------------------------------------------------
+
+_BLANKS: Final = "\t\n\v\f\r \u0085\u00a0\u2002\u2003\u2009\u200b\u200c\u200d\u202f\u2060\u3000\ufeff"
+_DASHES: Final = "-\u00ad\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"
+_ASCII: Final = "".join(map(chr, range(0x21, 0x7F)))
+_WIDE: Final = "".join(chr(ord(character) + 0xFEE0) for character in _ASCII)
+_LOWER: Final = "abcdefghijklmnopqrstuvwxyz"
+
+_NAME_NOTATION: Final = str.maketrans(
+    {
+        **dict(zip(_WIDE, _ASCII.upper(), strict=True)),
+        **dict(zip(_LOWER, _LOWER.upper(), strict=True)),
+        **dict.fromkeys("〔[【﹝（［", "("),
+        **dict.fromkeys("〕]】﹞）］", ")"),
+        **dict.fromkeys(_BLANKS),
+    }
+)
+_CODE_NOTATION: Final = _NAME_NOTATION | str.maketrans(dict.fromkeys(_DASHES))
+
+
+class _Folded(FunctionElement[str]):
+    """A column in the notation in which identifiers are compared. Computed in the database, where it can be indexed."""
+
+    inherit_cache: bool | None = True
+    type: TypeEngine[str] = Text()
+
+
+class _FoldedName(_Folded):
+    inherit_cache: bool | None = True
+    name = "huren_name"
+    notation = _NAME_NOTATION
+
+
+class _FoldedCode(_Folded):
+    inherit_cache: bool | None = True
+    name = "huren_code"
+    notation = _CODE_NOTATION
+
+
+_FOLDED: Final = (_FoldedName, _FoldedCode)
+
+
+@compiles(_Folded, "sqlite")
+def _call_our_function(element: _FoldedName | _FoldedCode, compiler: SQLCompiler, **options: Any) -> str:
+    """By a function of ours (`_teach_our_functions`): SQLite cannot replace several characters at once."""
+    return f"{element.name}({compiler.process(element.clauses, **options)})"
+
+
+@compiles(_Folded)
+def _call_translate(element: _FoldedName | _FoldedCode, compiler: SQLCompiler, **options: Any) -> str:
+    """By `translate`, which drops the characters for which none stands at the same place."""
+    changed = {chr(code): to for code, to in element.notation.items() if to is not None}
+    dropped = [chr(code) for code, to in element.notation.items() if to is None]
+    column = compiler.process(element.clauses, **options)
+    return f"translate({column}, {_literal([*changed, *dropped])}, {_literal(changed.values())})"
+
+
+def _literal(characters: Iterable[str]) -> str:
+    """A text of PostgreSQL, written so that neither its quoting nor that of a driver's parameters matters."""
+    return "E'" + "".join(f"\\U{ord(character):08X}" for character in characters) + "'"
+
+
+def _folded(values: Iterable[str], notation: Mapping[int, str | None]) -> list[str]:
+    return sorted({folded for value in values if (folded := value.translate(notation))})
+
+
+# --- Tables ---------------------------------------------------------------------------------------------------------------
 
 
 def _table(name: str, columns: str) -> Table:
@@ -64,27 +136,35 @@ class _Form:
     Attributes:
         kind: The kind of record in it.
         table: Its columns, without those that are never read.
-        bearers: Columns in which an identifier may stand, with the kinds that stand there.
+        name: Column of the subject's name.
+        codes: Columns of codes and numbers, in each of which any of them may stand.
+        domain: Column whose code says in which domain's cell a row belongs, with what each code says.
     """
 
     kind: int
     table: Table
-    bearers: Mapping[str, tuple[common_pb2.IdentifierKind.ValueType, ...]]
+    name: str
+    codes: tuple[str, ...]
+    domain: tuple[str, Mapping[str, str | None]]
 
     def bears_one_of(self, search: Search) -> ColumnElement[bool]:
-        """The condition: trimmed, because some rows have blanks around the code."""
+        """The condition."""
+        names = _folded(search.values(*_NAMES), _NAME_NOTATION)
+        codes = _folded(search.values(*_CODES), _CODE_NOTATION)
         return or_(
-            *(
-                func.trim(self.table.c[column]).in_(_spellings(values))
-                for column, kinds in self.bearers.items()
-                if (values := search.values(*kinds))
-            )
+            false(),
+            *((_FoldedName(self.table.c[self.name]).in_(names),) if names else ()),
+            *(_FoldedCode(self.table.c[column]).in_(codes) for column in self.codes if codes),
         )
 
+    def domain_of(self, values: Mapping[str, object]) -> str | None:
+        """In which domain's cell a row belongs; None: nobody knows."""
+        column, domains = self.domain
+        return _meaning(domains, values[column])
 
-def _spellings(values: Iterable[str]) -> list[str]:
-    """The values, each with both widths of its brackets: the database compares byte by byte."""
-    return sorted({value.translate(width) for value in values for width in ({}, _HALF_WIDTH, _FULL_WIDTH)})
+
+def _meaning(table: Mapping[str, str | None], code: object) -> str | None:
+    return table.get(fold_width(code).strip()) if isinstance(code, str) else None
 
 
 _FORMS: Final = (
@@ -96,12 +176,9 @@ _FORMS: Final = (
             "CF_NR_FK CF_NR_WFFF CF_NR_ZKDX CF_JDRQ CF_YXQ CF_GSJZQ CF_CFJG CF_CFJGDM CF_SJLY CF_SJLYDM CF_CXBS CF_LXZT "
             "CF_LXRQ ZT GJSJ",
         ),
-        bearers={
-            "CF_XDR_SHXYM": _CODES,
-            "CF_XDR_ZZJG": _ORGANISATION_CODES,
-            "CF_XDR_GSZC": _REGISTRATION_NUMBERS,
-            "CF_XDR_MC": _NAMES,
-        },
+        name="CF_XDR_MC",
+        codes=("CF_XDR_SHXYM", "CF_XDR_ZZJG", "CF_XDR_GSZC"),
+        domain=("LYBM", DOMAINS),
     ),
     _Form(
         kind=SERIOUS_LIST,
@@ -109,7 +186,10 @@ _FORMS: Final = (
             "T_YZSX",
             "ID LYBM MDBM QYMC SHXYDM ZZJGDM LRWSH LRSY LRRQ LRJG LRJGDM NQYCRQ YCRQ SJLY ZT GJSJ",
         ),
-        bearers={"SHXYDM": _CODES, "ZZJGDM": _ORGANISATION_CODES, "QYMC": _NAMES},
+        name="QYMC",
+        codes=("SHXYDM", "ZZJGDM"),
+        # The list says whose cell it is in, whoever supplied the row.
+        domain=("MDBM", {code: domain for code, (_, domain) in LISTS.items()}),
     ),
 )
 
@@ -216,14 +296,17 @@ async def _supply(connection: AsyncConnection) -> _Supply:
     watermarks: dict[CellKey, datetime] = {}
     unreadable: dict[CellKey, str] = {}
     for code, supplied, up_to in await connection.execute(select(_SUPPLY)):
-        domain, kind = DOMAINS.get(code), _KINDS.get(supplied)
+        domain, kind = _meaning(DOMAINS, code), _KINDS.get(fold_width(supplied or "").strip())
         if domain is None or kind is None or (domain, kind) not in PROFILE.departments:
             continue  # outside the catalogue: nobody can ask for it
         try:
-            watermarks[domain, kind] = read_china_timestamp(up_to)
+            instant = read_china_timestamp(up_to)
         except NotationError as error:
             unreadable[domain, kind] = f"T_GJ {code} {supplied}, GJJZ: {error}"
-    return _Supply(watermarks, unreadable)
+            continue
+        # Of several the earliest counts: it vouches for all of them.
+        watermarks[domain, kind] = min(instant, watermarks.get((domain, kind), instant))
+    return _Supply({cell: at for cell, at in watermarks.items() if cell not in unreadable}, unreadable)
 
 
 async def _find(connection: AsyncConnection, form: _Form, search: Search) -> _Finding:
@@ -240,9 +323,8 @@ async def _find(connection: AsyncConnection, form: _Form, search: Search) -> _Fi
         try:
             rows.append(_raw_row(form, values))
         except NotationError as error:
-            code = values["LYBM"]
             # A row outside the catalogue, or of no domain that we know, may be anybody's: nothing of the table is certain then.
-            silent[DOMAINS.get(code) if isinstance(code, str) else None] = f"{form.table.name}: {error}"
+            silent[form.domain_of(values)] = f"{form.table.name}: {error}"
     return _Finding(form.kind, tuple(rows), silent)
 
 
@@ -292,6 +374,7 @@ def _open_engine(url: URL) -> AsyncEngine:
     # A connection for each question: the file may be replaced under us, and a missing one must not be created by looking.
     engine = create_async_engine(_read_only(url), poolclass=NullPool, hide_parameters=True)
     event.listen(engine.sync_engine, "connect", _leave_transactions_to_us)
+    event.listen(engine.sync_engine, "connect", _teach_our_functions)
     event.listen(engine.sync_engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
     return engine
 
@@ -303,6 +386,15 @@ def _read_only(url: URL) -> URL:
 def _leave_transactions_to_us(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
     # The driver begins no transaction for a SELECT, so that two statements would see two states.
     connection.isolation_level = None
+
+
+def _teach_our_functions(connection: Any, _: ConnectionPoolEntry) -> None:
+    for function in _FOLDED:
+        connection.create_function(function.name, 1, partial(_fold_value, function.notation), deterministic=True)
+
+
+def _fold_value(notation: Mapping[int, str | None], value: object) -> object:
+    return value.translate(notation) if isinstance(value, str) else value
 
 
 def _reason(error: Exception) -> str:

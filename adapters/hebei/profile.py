@@ -199,7 +199,7 @@ _NOT_COVERED: Final = frozenset({"science_technology"})
 # GB/T 2260: the prefectures, and the counties and county-level cities, whose authorities sign without the prefecture's name.
 # Districts are left out: theirs always do, and 新华区, 桥西区 and the like stand in several provinces.
 _PLACE_NAMES: Final = """
-河北 石家庄 唐山 秦皇岛 邯郸 邢台 保定 张家口 承德 沧州 廊坊 衡水 雄安新区 定州市 辛集市
+河北省 石家庄市 唐山市 秦皇岛市 邯郸市 邢台市 保定市 张家口市 承德市 沧州市 廊坊市 衡水市 河北雄安新区 雄安新区 定州市 辛集市
 井陉县 正定县 行唐县 灵寿县 高邑县 深泽县 赞皇县 无极县 平山县 元氏县 赵县 晋州市 新乐市
 滦南县 乐亭县 迁西县 玉田县 遵化市 迁安市 滦州市 青龙满族自治县 昌黎县 卢龙县
 临漳县 成安县 大名县 涉县 磁县 邱县 鸡泽县 广平县 馆陶县 魏县 曲周县 武安市
@@ -211,6 +211,8 @@ _PLACE_NAMES: Final = """
 固安县 永清县 香河县 大城县 文安县 大厂回族自治县 霸州市 三河市
 枣强县 武邑县 武强县 饶阳县 安平县 故城县 景县 阜城县 深州市
 """
+_SURVEYED: Final = "河北 石家庄 唐山 秦皇岛 邯郸 邢台 保定 张家口 承德 沧州 廊坊 衡水"
+"""Survey teams are named by the short names (国家统计局唐山调查队), which alone are certain of nothing (唐山路, 河北区 of 天津)."""
 
 PROFILE: Final = Profile(
     province=Province.HEBEI,
@@ -227,5 +229,9 @@ PROFILE: Final = Profile(
     disclosure=fragment_pb2.DisclosureRules(
         basis=fragment_pb2.DISCLOSURE_BASIS_WINDOW, includes_summary_procedure=True, version="hebei-1"
     ),
-    authority_prefixes=authorities_of(_PLACE_NAMES.split()),
+    authority_prefixes=(
+        *authorities_of(_PLACE_NAMES.split()),
+        *(f"国家统计局{place}调查" for place in _SURVEYED.split()),
+        "中国（河北）自由贸易试验区",
+    ),
 )

@@ -3,7 +3,8 @@
 Outcomes, each of which is counted:
 
     Readable            a record for its cell, still without identity (identity is the ledger's, ledger.py)
-    NotAPenalty         不予处罚, 立案, 责令改正 alone and the like: never printed
+    NotAPenalty         不予处罚, 立案, 责令改正 alone and the like: never printed. A row that states a punishment nevertheless, by
+                        an amount, a licence, or 罚款 with an amount in its content, contradicts itself: unreadable
     Withheld            revoked, repaired, by summary procedure, or past publicity: the rules say not to disclose it
     DecidedElsewhere    decided by an authority that is certainly another province's or central (回流)
     OutsideCatalogue    of a domain or list that the mutual report does not carry
@@ -24,6 +25,7 @@ Pure: the day comes in as a parameter.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -46,7 +48,7 @@ from adapters.sdk.notation import (
 from adapters.sdk.profile import CodeTable, Form, ListForm, PenaltyForm, Profile, RowState
 from adapters.sdk.profile_check import columns_read
 from adapters.sdk.source import RawRow, RawValue
-from contract.authorities import is_elsewhere
+from contract.authorities import is_elsewhere, is_own
 from contract.catalogue import PENALTY, SERIOUS_LIST, Catalogue, CellKey
 from contract.days import DayRange, to_timestamp
 from contract.payloads import PayloadError, check_constraints
@@ -54,6 +56,14 @@ from huren.fragment.v1 import fragment_pb2, record_pb2
 
 _CATEGORY_SEPARATORS: Final = ";,|"
 _MAX_SOURCE_UNIT: Final = 200
+_NONE_WORDS: Final = frozenset(
+    {"无", "無", "暂无", "没有", "空", "未知", "不详", "无文", "无文号", "无编", "无编号", "NULL", "NONE", "NA", "NIL"}
+)
+_FINE_OF: Final = re.compile(
+    "罚款(?:人民币|[¥:计])*[0-9〇零一二三四五六七八九十百千两壹贰叁肆伍陆柒捌玖拾佰仟]"
+    "[0-9.,〇零一二三四五六七八九十百千万亿两壹贰叁肆伍陆柒捌玖拾佰仟]*[元圆]"
+)
+"""A fine with its amount, in a folded text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,9 +210,12 @@ def content_digest(draft: record_pb2.Record) -> bytes:
 
 
 def decision_key(record: record_pb2.Record) -> str:
-    """Names the decision (record.proto, Record.decision_key). The record must have its id."""
+    """Names the decision (record.proto, Record.decision_key). The record must have its id.
+
+    A document number that says that there is none (无, /, ——) is none: two decisions that have it are not one.
+    """
     fact = record.penalty if record.HasField("penalty") else record.list_entry
-    if not fact.document_number:
+    if _is_none(fact.document_number):
         return hashlib.sha256(record.record_id.encode()).hexdigest()
     day = record.penalty.decided_on if record.HasField("penalty") else record.list_entry.listed_on
     number = normalise_document_number(fact.document_number)
@@ -250,7 +263,7 @@ def _map_penalty_of(key: CellKey, row: RawRow, form: PenaltyForm, reading: Readi
     if (settled := _settled_by_state(row, form)) is not None:
         return settled
     categories = _categories(row, form)
-    if not categories:
+    if not categories and not _states_punishment(row, form):
         return NotAPenalty()
     authority = _authority(row, form)
     if not _is_ours(authority, form, reading.profile):
@@ -271,6 +284,8 @@ def _map_penalty_of(key: CellKey, row: RawRow, form: PenaltyForm, reading: Readi
         and performance.state == record_pb2.PERFORMANCE_STATE_PERFORMED
     ):
         return Withheld(WithheldReason.PUBLICITY_ENDED)
+    if not categories:
+        raise _Fault(form.categories[0][0], "says that it is no penalty, but the row states a punishment")
     penalty = record_pb2.Penalty(
         document_number=_read(row, form.document_number, read_document_number),
         authority=authority,
@@ -303,6 +318,22 @@ def _categories(row: RawRow, form: PenaltyForm) -> list[record_pb2.PenaltyCatego
     meanings = [_meaning(word, columns[0], table) for word in words]
     penalties = [meaning for meaning in meanings if isinstance(meaning, int)]
     return [record_pb2.PenaltyCategory.ValueType(number) for number in sorted(set(penalties))]
+
+
+def _states_punishment(row: RawRow, form: PenaltyForm) -> bool:
+    """Whether a row that says it is no penalty states one nevertheless, or may: by what cannot be read."""
+    try:
+        licence = _text(row, form.licence) if form.licence else ""
+        content = fold_name(_text(row, form.content))
+        return bool(_amounts(row, form)) or not _is_none(licence) or _FINE_OF.search(content) is not None
+    except _Fault:
+        return True
+
+
+def _is_none(text: str) -> bool:
+    """Whether a text says that there is nothing: 无, /, ——, N/A, 0."""
+    said = "".join(character for character in normalise_document_number(text) if character.isalnum())
+    return said in _NONE_WORDS or set(said) <= {"0"}
 
 
 def _words(row: RawRow, column: str) -> list[str]:
@@ -409,7 +440,7 @@ def _authority(row: RawRow, form: Form) -> record_pb2.Authority:
 def _is_ours(authority: record_pb2.Authority, form: Form, profile: Profile) -> bool:
     """Whether this province decided. A name that is neither its own nor certainly another's is not guessed."""
     name, own = fold_name(authority.name), _folded(profile.authority_prefixes)
-    if name.startswith(own):
+    if is_own(name, own):
         return True
     if is_elsewhere(name, own):
         return False

@@ -3,14 +3,16 @@
 Rules, in this order (semantics §1):
 
 1. The row bears a valid code. The subject's, or one it had before: theirs, unless the row is a branch's and the subject is
-   none, or the organisation code beside it is validly another's: in doubt. Another code: not theirs, whatever the name says.
+   none, or the organisation code beside it is validly another's: in doubt. Another code: not theirs, whatever the name says;
+   but in doubt where an identifier of the subject stands in the row nevertheless.
 2. The code column is blank or holds no valid code (masked, mistyped, a filler). Then the row is theirs by the subject's
    organisation code, or by its registration number where no code stands, as long as nothing in the row speaks against it.
-3. The row bears another subject's valid organisation code: not theirs.
-4. What stands in the code column could be the subject's code, or the name is one that the subject has or had: in doubt.
-5. Nothing of the subject is in the row: not theirs.
+3. What stands in any of the three columns could be an identifier of the subject, of whatever kind, or the name is one that the
+   subject has or had: in doubt, also where another's valid organisation code stands beside it.
+4. Nothing of the subject is in the row: not theirs.
 
-Nothing is repaired by guessing: a code with a wrong check character is no code. A name alone never makes a row the subject's,
+Nothing is repaired by guessing: a code with a wrong check character is no code. Width, case, blanks and dashes are notation, and
+no part of an identifier. A name alone never makes a row the subject's,
 and never more than a doubt. A name counts from the first day on which it was the subject's; not only to the last, since
 decisions about earlier acts still use it.
 """
@@ -18,6 +20,7 @@ decisions about earlier acts still use it.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
@@ -51,6 +54,7 @@ BRANCH_ENDINGS: Final = (
 )
 """How names of branches end (企业名称登记管理规定, article 13: 分公司, 分厂, 分店等)."""
 
+_MINUS: Final = "\N{MINUS SIGN}"
 _MASK: Final = re.compile(r"[*•●×#?]+")
 _ORGANISATION_WEIGHTS: Final = (3, 7, 9, 10, 5, 8, 4, 2)
 _ORGANISATION_CODE: Final = re.compile(r"[0-9A-Z]{8}[0-9X]")
@@ -130,6 +134,11 @@ class Wanted:
             is_branch=subject.kind == common_pb2.SUBJECT_KIND_BRANCH or any(_is_branch(name.name) for name in names),
         )
 
+    @property
+    def identifiers(self) -> frozenset[str]:
+        """All its codes and numbers, of whatever kind."""
+        return self.codes | self.organisation_codes | self.registration_numbers
+
     def bears(self, name: str, on: date | None) -> bool:
         """Whether the name, folded, was the subject's on or before a day; on any day where the day is not known."""
         return any(
@@ -146,19 +155,20 @@ def match(row: RowIdentity, wanted: Wanted, on: date | None) -> Match:
         on: The row's own day, of which its name speaks. None: not known.
     """
     code = _folded_code(row.uscc)
-    organisation = _folded_code(row.organisation_code).replace("-", "")
+    organisation = _folded_code(row.organisation_code)
+    registration = _folded_code(row.registration_number)
     other_organisation = is_organisation_code(organisation) and organisation not in wanted.organisation_codes
     name = fold_name(row.name)
     # Rule 1.
     if code in wanted.codes or is_code(code):
         if code not in wanted.codes:
-            return Match.NOT_THEIRS
+            told = (code, organisation, registration)
+            return Match.IN_DOUBT if any(_holds(text, wanted) for text in told) else Match.NOT_THEIRS
         if other_organisation or (_is_branch(name) and not wanted.is_branch):
             return Match.IN_DOUBT
         return Match.THEIRS
     # Rule 2.
     speaks_against = _speaks_against(code, wanted.codes)
-    registration = _folded_code(row.registration_number)
     by_organisation = organisation in wanted.organisation_codes
     by_registration = registration in wanted.registration_numbers
     if by_organisation or by_registration:
@@ -167,12 +177,9 @@ def match(row: RowIdentity, wanted: Wanted, on: date | None) -> Match:
             return Match.THEIRS
         return Match.IN_DOUBT
     # Rule 3.
-    if other_organisation:
-        return Match.NOT_THEIRS
-    # Rule 4.
-    if wanted.bears(name, on) or _may_be(code, wanted):
+    if wanted.bears(name, on) or any(_may_be(text, wanted) for text in (code, organisation, registration)):
         return Match.IN_DOUBT
-    # Rule 5.
+    # Rule 4.
     return Match.NOT_THEIRS
 
 
@@ -200,7 +207,8 @@ def is_organisation_code(text: str) -> bool:
 
 
 def _values(subject: common_pb2.Subject, kind: common_pb2.IdentifierKind.ValueType) -> frozenset[str]:
-    return frozenset(_folded_code(identifier.value) for identifier in subject.identifiers if identifier.kind == kind)
+    folded = (_folded_code(identifier.value) for identifier in subject.identifiers if identifier.kind == kind)
+    return frozenset(value for value in folded if value)
 
 
 def _named_always(name: str) -> _DatedName:
@@ -208,7 +216,12 @@ def _named_always(name: str) -> _DatedName:
 
 
 def _folded_code(text: str) -> str:
-    return fold_width(text).strip().upper()
+    """Half width, upper case, without blanks, dashes and characters that nobody sees."""
+    return "".join(character for character in fold_width(text) if not _is_notation(character)).upper()
+
+
+def _is_notation(character: str) -> bool:
+    return unicodedata.category(character) in {"Zs", "Zl", "Zp", "Cc", "Cf", "Pd"} or character == _MINUS
 
 
 def _is_branch(name: str) -> bool:
@@ -233,9 +246,14 @@ def _fits_mask(code: str, own: str) -> bool:
 
 
 def _may_be(code: str, wanted: Wanted) -> bool:
-    """Whether what stands in the code column, though no valid code, may mean the subject."""
+    """Whether what stands in a column, though no valid code, may mean the subject."""
     if _is_filler(code):
         return False
-    if code in wanted.organisation_codes or code in wanted.registration_numbers:
+    if _holds(code, wanted) or any(_fits_mask(code, own) for own in wanted.identifiers):
         return True
-    return any(_fits_mask(code, own) or code[:17] == own[:17] or code[8:17] == own[8:17] for own in wanted.codes)
+    return any(code[:17] == own[:17] or code[8:17] == own[8:17] for own in wanted.codes)
+
+
+def _holds(text: str, wanted: Wanted) -> bool:
+    """Whether an identifier of the subject stands in a folded text, alone or among others."""
+    return any(own in text for own in wanted.identifiers)

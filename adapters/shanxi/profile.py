@@ -190,8 +190,8 @@ _UNITS: Final = (
 # Authorities of the province sign with its name, with that of their city, in old rows in traditional characters, and those of
 # counties often with the county's name alone. Source: GB/T 2260 (2024); 城区, 矿区 and 郊区 alone name no place.
 _PLACE_NAMES: Final = """
-山西 太原 大同 阳泉 长治 晋城 朔州 晋中 运城 忻州 临汾 吕梁
-陽泉 長治 晉城 晉中 運城 臨汾 呂梁
+山西省 太原市 大同市 阳泉市 长治市 晋城市 朔州市 晋中市 运城市 忻州市 临汾市 吕梁市
+陽泉市 長治市 晉城市 晉中市 運城市 臨汾市 呂梁市
 小店区 迎泽区 杏花岭区 尖草坪区 万柏林区 晋源区 清徐县 阳曲县 娄烦县 古交市
 新荣区 平城区 云冈区 云州区 阳高县 天镇县 广灵县 灵丘县 浑源县 左云县
 平定县 盂县
@@ -204,6 +204,8 @@ _PLACE_NAMES: Final = """
 尧都区 曲沃县 翼城县 襄汾县 洪洞县 古县 安泽县 浮山县 吉县 乡宁县 大宁县 隰县 永和县 蒲县 汾西县 侯马市 霍州市
 离石区 文水县 交城县 兴县 临县 柳林县 石楼县 岚县 方山县 中阳县 交口县 孝义市 汾阳市
 """
+_SURVEYED: Final = "山西 太原 大同 阳泉 长治 晋城 朔州 晋中 运城 忻州 临汾 吕梁"
+"""Survey teams are named by the short names (国家统计局大同调查队), which alone are certain of nothing (大同区 of 大庆)."""
 
 PROFILE: Final = Profile(
     province=Province.SHANXI,
@@ -215,5 +217,9 @@ PROFILE: Final = Profile(
     disclosure=fragment_pb2.DisclosureRules(
         basis=fragment_pb2.DISCLOSURE_BASIS_WINDOW, includes_summary_procedure=True, version="2025-12"
     ),
-    authority_prefixes=authorities_of(_PLACE_NAMES.split()),
+    authority_prefixes=(
+        *authorities_of(_PLACE_NAMES.split()),
+        *(f"国家统计局{place}调查" for place in _SURVEYED.split()),
+        "山西转型综合改革示范区",
+    ),
 )

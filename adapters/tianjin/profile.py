@@ -205,5 +205,12 @@ PROFILE: Final = Profile(
     disclosure=fragment_pb2.DisclosureRules(
         basis=fragment_pb2.DISCLOSURE_BASIS_WINDOW, includes_summary_procedure=True, version="2025-12"
     ),
-    authority_prefixes=(*authorities_of(["天津"]), "滨海新区", "中国（天津）自由贸易试验区"),
+    authority_prefixes=(
+        *authorities_of(["天津市"]),
+        "国家统计局天津调查",
+        "滨海新区",
+        "天津经济技术开发区",
+        "天津港保税区",
+        "中国（天津）自由贸易试验区",
+    ),
 )

@@ -14,8 +14,9 @@ import pytest_asyncio
 from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from adapters.beijing.profile import PROFILE
+from adapters.beijing.profile import LISTS, PROFILE
 from adapters.beijing.source import BeijingSource, SourceSettings, open_source
+from adapters.sdk.notation import read_china_timestamp
 from adapters.sdk.profile_check import check_profile, columns_read
 from adapters.sdk.source import SourceError
 from contract.catalogue import PENALTY, SERIOUS_LIST
@@ -37,6 +38,7 @@ from tests.support.worlds import (
     TODAY,
     WINDOW,
     connections_ended,
+    entry,
     expected,
     facts_by_key,
     mapped,
@@ -237,6 +239,67 @@ async def test_a_row_is_found_by(
     assert asked[0] in answer.searched
 
 
+DASHED = f"{BLAMELESS.uscc[8:16]}-{BLAMELESS.uscc[16]}"
+ORGANISATION = common_pb2.IDENTIFIER_KIND_ORGANISATION_CODE
+REGISTRATION = common_pb2.IDENTIFIER_KIND_REGISTRATION_NUMBER
+
+
+def full_width(text: str) -> str:
+    return "".join(chr(ord(character) + 0xFEE0) for character in text)
+
+
+@pytest.mark.parametrize(
+    ("column", "stands", "asked"),
+    [
+        ("CF_XDR_SHXYM", BLAMELESS.uscc.lower(), (USCC, BLAMELESS.uscc)),
+        ("CF_XDR_SHXYM", full_width(BLAMELESS.uscc), (USCC, BLAMELESS.uscc)),
+        ("CF_XDR_SHXYM", full_width(BLAMELESS.uscc[:3].lower()) + BLAMELESS.uscc[3:], (USCC, BLAMELESS.uscc)),
+        ("CF_XDR_SHXYM", f"\t{BLAMELESS.uscc}\n", (USCC, BLAMELESS.uscc)),
+        ("CF_XDR_SHXYM", f"{BLAMELESS.uscc[:8]} －—{BLAMELESS.uscc[8:]}\u3000", (USCC, BLAMELESS.uscc)),
+        ("CF_XDR_ZZJG", BLAMELESS.uscc, (USCC, BLAMELESS.uscc)),
+        ("CF_XDR_GSZC", BLAMELESS.uscc, (USCC, BLAMELESS.uscc)),
+        ("CF_XDR_SHXYM", DASHED, (ORGANISATION, DASHED.replace("-", ""))),
+        ("CF_XDR_ZZJG", DASHED, (ORGANISATION, DASHED.replace("-", ""))),
+        ("CF_XDR_ZZJG", DASHED.replace("-", ""), (ORGANISATION, DASHED)),
+        ("CF_XDR_GSZC", DASHED.lower(), (ORGANISATION, DASHED.replace("-", ""))),
+        ("CF_XDR_ZZJG", "110105000000009", (REGISTRATION, "110105000000009")),
+        ("CF_XDR_GSZC", "1101 0500 0000 009", (REGISTRATION, "110105000000009")),
+        ("CF_XDR_MC", "示例\u3000清白有限公司\t", (NAME, "示例清白有限公司")),
+        ("CF_XDR_MC", "示例〔北京〕ａbc公司", (NAME, "示例（北京）ABC公司")),
+    ],
+)
+async def test_a_row_in_another_notation_or_column_is_found_by(
+    source: BeijingSource, exchange: Exchange, *, column: str, stands: str, asked: tuple[int, str]
+) -> None:
+    await exchange.load(world_of(BEIJING, [penalty(BEIJING, "P1"), penalty(BEIJING, "P2")]))
+    await exchange.set_in_second_row(column, stands)
+
+    answer = await source.search(search_by(asked))
+
+    assert [(row.key, row.values[column]) for row in answer.rows] == [("P2", stands)]
+
+
+@pytest.mark.parametrize("column", ["SHXYDM", "ZZJGDM"])
+@pytest.mark.parametrize("kind", [USCC, ORGANISATION, REGISTRATION])
+async def test_a_list_entry_is_found_by_every_code_in_every_column(
+    source: BeijingSource, exchange: Exchange, column: str, kind: int
+) -> None:
+    await exchange.load(world_of(BEIJING, [], [entry(BEIJING, "E1")]))
+    await exchange.change(f"""UPDATE "T_YZSX" SET "{column}" = ' 1101-0500x'""")  # noqa: S608 - our own words
+
+    assert [row.key for row in (await source.search(search_by((kind, "11010500X")))).rows] == ["E1"]
+
+
+@pytest.mark.parametrize("kind", [USCC, ORGANISATION, REGISTRATION, NAME])
+async def test_an_identifier_without_anything_in_it_finds_nothing(
+    source: BeijingSource, exchange: Exchange, kind: int
+) -> None:
+    await exchange.load(world_of(BEIJING))
+    await exchange.change("""UPDATE "T_XZCF" SET "CF_XDR_SHXYM" = '-', "CF_XDR_MC" = ' ' """)
+
+    assert (await source.search(search_by((kind, " ")))).rows == ()
+
+
 async def test_a_masked_code_is_found_by_the_name_beside_it(source: BeijingSource, exchange: Exchange) -> None:
     await exchange.load(world_of(BEIJING, [penalty(BEIJING, "P1")]))
     await exchange.change("""UPDATE "T_XZCF" SET "CF_XDR_SHXYM" = '91110105MA********', "CF_XDR_ZZJG" = '' """)
@@ -312,6 +375,35 @@ async def test_a_domain_whose_state_of_supply_is_unreadable_is_silent(
     assert set((await source.search(search_for(BLAMELESS))).silent) == {("court_enforcement", SERIOUS_LIST)}
 
 
+@pytest.mark.parametrize("second", ["SCJG", " SCJG"])
+@pytest.mark.parametrize(("first", "then"), [(0, 1), (1, 0)])
+async def test_of_two_states_of_supply_the_earliest_counts(
+    source: BeijingSource, exchange: Exchange, *, second: str, first: int, then: int
+) -> None:
+    await exchange.load(world_of(BEIJING))
+    instants = ("2026-01-01 00:00:00", "2026-11-21 20:00:00")
+    await exchange.change('DROP TABLE "T_GJ"')
+    await exchange.change('CREATE TABLE "T_GJ" ("LYBM" TEXT, "SJLX" TEXT, "GJJZ" TEXT)')
+    for code, at in (("SCJG", first), (second, then)):
+        await exchange.change("""INSERT INTO "T_GJ" VALUES (:code, 'CF', :instant)""", code=code, instant=instants[at])
+
+    assert await source.watermarks() == {("market_regulation", PENALTY): read_china_timestamp(instants[0])}
+
+
+@pytest.mark.parametrize("serial", [0, 1])
+async def test_an_unreadable_state_of_supply_is_not_mended_by_a_second_one(
+    source: BeijingSource, exchange: Exchange, serial: int
+) -> None:
+    await exchange.load(world_of(BEIJING))
+    await exchange.change('DROP TABLE "T_GJ"')
+    await exchange.change('CREATE TABLE "T_GJ" ("LYBM" TEXT, "SJLX" TEXT, "GJJZ" TEXT)')
+    for instant in ("2026-11-21 20:00:00", "x")[:: 1 if serial else -1]:
+        await exchange.change("""INSERT INTO "T_GJ" VALUES ('SCJG', 'CF', :instant)""", instant=instant)
+
+    assert ("market_regulation", PENALTY) not in (await source.search(search_for(BLAMELESS))).watermarks
+    assert await source.watermarks() == {}
+
+
 async def test_supply_of_what_the_catalogue_lacks_says_nothing(source: BeijingSource, exchange: Exchange) -> None:
     await exchange.load(world_of(BEIJING))
     await exchange.change(
@@ -362,6 +454,32 @@ async def test_a_row_that_cannot_be_handed_over_silences_its_domain_only(
 
     assert [row.key for row in answer.rows] == ["P1"]
     assert set(answer.silent) == {("health", PENALTY)}
+
+
+@pytest.mark.parametrize(
+    ("supplier", "listed", "silent"),
+    [
+        ("SHBZ", "RS-TQNMG", {("social_security", SERIOUS_LIST)}),
+        ("SCJG", " RS-TQNMG ", {("social_security", SERIOUS_LIST)}),
+        ("ZZZZ", "SCJG-YZWF", {("market_regulation", SERIOUS_LIST)}),
+        ("SHBZ", "ZZZZ", LIST_CELLS),
+        ("SHBZ", "", LIST_CELLS),
+    ],
+)
+async def test_a_list_entry_that_cannot_be_handed_over_silences_the_cell_of_its_list(
+    source: BeijingSource, exchange: Exchange, *, supplier: str, listed: str, silent: set[tuple[str, int]]
+) -> None:
+    fact = entry(BEIJING, "E1")
+    await exchange.load(world_of(BEIJING, [], [fact]))
+    await exchange.change(
+        """UPDATE "T_YZSX" SET "GJSJ" = 'x', "LYBM" = :supplier, "MDBM" = :listed""", supplier=supplier, listed=listed
+    )
+
+    assert set((await source.search(search_for(fact.subject))).silent) == silent
+
+
+def test_the_domain_of_every_list_is_the_catalogues() -> None:
+    assert dict(LISTS.values()) == {one.id: one.domain for one in CATALOGUE.list_by_id.values()}
 
 
 async def test_a_row_of_no_known_domain_that_cannot_be_handed_over_silences_its_kind(

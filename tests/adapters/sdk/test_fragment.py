@@ -304,7 +304,7 @@ def test_a_row_in_doubt_that_nobody_would_see_makes_nothing_doubtful(kit: Any) -
     rows = (
         kit.penalty("1", uscc="", state="2"),
         kit.penalty("2", uscc="", decided="2020-01-01"),
-        kit.penalty("3", uscc="", category="责令改正"),
+        kit.penalty("3", uscc="", category="责令改正", fine="", content="责令改正"),
     )
     assert findings_of(kit, *rows).in_doubt == frozenset()
 

@@ -99,7 +99,12 @@ def test_a_list_entry(kit: Any) -> None:
         ({"state": "2"}, Withheld(WithheldReason.REVOKED)),
         ({"state": "3"}, Withheld(WithheldReason.REPAIRED)),
         ({"state": "4"}, NotAPenalty()),
-        ({"category": "责令改正"}, NotAPenalty()),
+        ({"category": "责令改正", "fine": "", "content": "责令改正"}, NotAPenalty()),
+        ({"category": "责令改正", "fine": "0.000000", "confiscated": "0", "content": "不予罚款"}, NotAPenalty()),
+        ({"category": "责令改正", "fine": "", "licence": "无", "content": "责令改正"}, NotAPenalty()),
+        ({"category": "责令改正", "fine": "", "licence": "——", "content": "责令改正"}, NotAPenalty()),
+        ({"category": "责令改正", "decided": "2022-12-31"}, OutsideWindow()),
+        ({"category": "责令改正", "authority": "上海市市场监督管理局"}, DecidedElsewhere()),
         ({"authority": "上海市市场监督管理局"}, DecidedElsewhere()),
         ({"domain": "99"}, OutsideCatalogue()),
         ({"domain": "08"}, OutsideCatalogue()),
@@ -129,6 +134,18 @@ def test_reasons_not_to_disclose_a_penalty(kit: Any, values: Any, outcome: Any) 
         ({"state": ""}, "state"),
         ({"category": ""}, "category"),
         ({"category": "罚款;示众"}, "category"),
+        # A punishment is stated beside the word that says that there is none.
+        ({"category": "责令改正", "content": "责令改正"}, "category"),
+        ({"category": "责令改正", "fine": "", "confiscated": "0.01", "content": "责令改正"}, "category"),
+        ({"category": "责令改正", "fine": "", "licence": "吊销许可证", "content": "责令改正"}, "category"),
+        ({"category": "责令改正", "fine": "", "content": "责令改正,并处罚款 15,000 元"}, "category"),
+        ({"category": "责令改正", "fine": "", "content": "责令改正，并处罚款人民币壹万伍仟元整"}, "category"),
+        ({"category": "责令改正", "fine": "?", "content": "责令改正"}, "category"),
+        ({"category": "责令改正", "fine": "", "content": "a\0b"}, "category"),
+        # Names that could be another's, and a bare short name of the province itself.
+        ({"authority": "上海路街道办事处"}, "authority"),
+        ({"authority": "河北区市场监督管理局"}, "authority"),
+        ({"authority": "北京铁路公安局石家庄公安处"}, "authority"),
         ({"authority": ""}, "authority"),
         ({"supplier": ""}, "supplier"),
         ({"supplier": "长" * 201}, "supplier"),
@@ -223,8 +240,8 @@ def test_the_code_of_an_authority_is_a_code_or_nothing(kit: Any, code: str, kept
 
 
 def test_personal_information_is_masked(kit: Any) -> None:
-    penalty = penalty_of(map_row(kit.penalty(facts="电话13812345678", licence="负责人:王五"), kit.reading()))
-    assert penalty.facts == record_pb2.FreeText(text="电话***", masking=record_pb2.MASKING_PARTIAL)
+    penalty = penalty_of(map_row(kit.penalty(facts="经办人王五,电话13812345678", licence="负责人:王五"), kit.reading()))
+    assert penalty.facts == record_pb2.FreeText(text="经办人***,电话***", masking=record_pb2.MASKING_PARTIAL)
     assert (penalty.licence.text, penalty.licence.masking) == ("负责人:***", record_pb2.MASKING_PARTIAL)
 
 
@@ -328,6 +345,29 @@ def test_decision_key(kit: Any) -> None:
     assert decision_key(record) == named
     record.penalty.document_number = ""
     assert decision_key(record) == hashlib.sha256(b"abcdefgh").hexdigest()
+
+
+@pytest.mark.parametrize(
+    "number", ["无", "無", "/", "——", "-", "***", " ", "暂无", "无文号", "无号", "N/A", "null", "0", "〔〕号"]
+)
+def test_a_document_number_that_is_none_names_no_decision(kit: Any, number: str) -> None:
+    outcome = map_row(kit.penalty(), kit.reading())
+    assert isinstance(outcome, Readable)
+    record = outcome.draft
+    record.record_id = "abcdefgh"
+    record.penalty.document_number = number
+    assert decision_key(record) == hashlib.sha256(b"abcdefgh").hexdigest()
+
+
+def test_a_bare_short_name_of_a_province_makes_no_authority_its_own(kit: Any) -> None:
+    def outcome(authority: str) -> Any:
+        profile = kit.profile(authority_prefixes=("河北", "国家税务总局河北", "石家庄市"))
+        return map_row(kit.penalty(authority=authority), kit.reading(profile=profile))
+
+    for authority in ("河北区市场监督管理局", "国家税务总局河北区税务局", "河北路街道办事处"):
+        assert isinstance(outcome(authority), Unreadable), authority
+    assert isinstance(outcome("石家庄市市场监督管理局"), Readable)
+    assert outcome("天津市河北区市场监督管理局") == DecidedElsewhere()
 
 
 def test_the_digest_of_a_content_depends_on_the_content_alone(kit: Any) -> None:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.sdk.matching import Match, RowIdentity, is_code, is_organisation_code, match
+from adapters.sdk.notation import fold_width
 from huren.common.v1 import common_pb2
 
 THEIRS, IN_DOUBT, NOT_THEIRS = Match.THEIRS, Match.IN_DOUBT, Match.NOT_THEIRS
@@ -41,7 +42,47 @@ CASES: dict[str, tuple[Match, dict[str, str]]] = {
     "the code and another name": (THEIRS, {"uscc": "{USCC}", "name": "随便什么公司"}),
     "a former code": (THEIRS, {"uscc": "{FORMER}"}),
     "another's code and the name": (NOT_THEIRS, {"uscc": "{OTHER}", "name": "{NAME}"}),
-    "another's code and the organisation code": (NOT_THEIRS, {"uscc": "{OTHER}", "organisation_code": "{org}"}),
+    "another's code and the organisation code": (IN_DOUBT, {"uscc": "{OTHER}", "organisation_code": "{org}"}),
+    "another's code and the code in another column": (IN_DOUBT, {"uscc": "{OTHER}", "registration_number": "{USCC}"}),
+    "another's code and the registration number": (IN_DOUBT, {"uscc": "{OTHER}", "registration_number": REGISTRATION}),
+    "another's code, masks and fillers beside it": (
+        NOT_THEIRS,
+        {"uscc": "{OTHER}", "organisation_code": "****", "registration_number": "无"},
+    ),
+    "the code with dashes": (THEIRS, {"uscc": "{head}-{tail}", "name": "别的公司"}),
+    "the code with other dashes": (THEIRS, {"uscc": "{head}—{tail}", "name": "别的公司"}),
+    "the code with blanks inside": (THEIRS, {"uscc": "{head} \t\u3000{tail}", "name": "别的公司"}),
+    "the code with an invisible character": (THEIRS, {"uscc": "\u200b{USCC}", "name": "别的公司"}),
+    "another's code with a dash, the name": (NOT_THEIRS, {"uscc": "{OTHER8}-{OTHER10}", "name": "{NAME}"}),
+    "the code in the organisation column": (IN_DOUBT, {"organisation_code": "{USCC}", "name": "别的公司"}),
+    "the code in the registration column": (IN_DOUBT, {"registration_number": "{USCC}", "name": "别的公司"}),
+    "a former code in the registration column": (IN_DOUBT, {"registration_number": "{FORMER}", "name": "别的公司"}),
+    "the organisation code in the registration column": (IN_DOUBT, {"registration_number": "{org}"}),
+    "the organisation code with a hyphen in the registration column": (
+        IN_DOUBT,
+        {"registration_number": "{org8}-{org1}"},
+    ),
+    "the organisation code with a hyphen where the code should be": (IN_DOUBT, {"uscc": "{org8}-{org1}"}),
+    "the registration number in the organisation column": (IN_DOUBT, {"organisation_code": REGISTRATION}),
+    "the organisation code with blanks inside": (THEIRS, {"organisation_code": "{org8} {org1}"}),
+    "the registration number with blanks inside": (THEIRS, {"registration_number": "130100 0000 12345"}),
+    "the code after other words": (IN_DOUBT, {"uscc": "代码:{USCC}"}),
+    "the code twice": (IN_DOUBT, {"uscc": "{USCC}/{USCC}"}),
+    "a code that holds the organisation code": (IN_DOUBT, {"uscc": "{same_org}", "name": "别的公司"}),
+    "mistyped, in the organisation column": (IN_DOUBT, {"organisation_code": "{mistyped}"}),
+    "masked, in the organisation column": (IN_DOUBT, {"organisation_code": "{org4}*****"}),
+    "mistyped, the name, another's organisation code": (
+        IN_DOUBT,
+        {"uscc": "{mistyped}", "name": "{NAME}", "organisation_code": "{other_org}"},
+    ),
+    "masked, the name, another's organisation code": (
+        IN_DOUBT,
+        {"uscc": "{first4}**********{last4}", "name": "{NAME}", "organisation_code": "{other_org}"},
+    ),
+    "another's organisation code, another name": (
+        NOT_THEIRS,
+        {"organisation_code": "{other_org}", "name": "别的公司"},
+    ),
     "the code and a branch's name": (IN_DOUBT, {"uscc": "{USCC}", "name": "{NAME}第一分公司"}),
     "the code and a shop's name": (IN_DOUBT, {"uscc": "{USCC}", "name": "{NAME}（示例分店）"}),
     "the code and another's organisation code": (IN_DOUBT, {"uscc": "{USCC}", "organisation_code": "{other_org}"}),
@@ -78,7 +119,7 @@ CASES: dict[str, tuple[Match, dict[str, str]]] = {
     "no code, the name with other brackets and blanks": (IN_DOUBT, {"name": " 示例精密机械 有限公司"}),
     "no code, a former name": (IN_DOUBT, {"name": FORMER_NAME}),
     "no code, a name that was not its yet": (NOT_THEIRS, {"name": NEW_NAME}),
-    "another's organisation code, the name": (NOT_THEIRS, {"organisation_code": "{other_org}", "name": "{NAME}"}),
+    "another's organisation code, the name": (IN_DOUBT, {"organisation_code": "{other_org}", "name": "{NAME}"}),
     "no valid organisation code, the name": (IN_DOUBT, {"organisation_code": "123456789", "name": "{NAME}"}),
     "the organisation code where the code should be": (IN_DOUBT, {"uscc": "{org}"}),
     "the registration number where the code should be": (IN_DOUBT, {"uscc": REGISTRATION}),
@@ -97,6 +138,11 @@ def test_says_whose_a_row_is(kit: Any, wanted: Any, expected: Match, values: dic
         "NAME": kit.NAME,
         "lower": own.lower().replace("9", "９"),
         "head": own[:10],
+        "tail": own[10:],
+        "OTHER8": kit.OTHER[:8],
+        "OTHER10": kit.OTHER[8:],
+        "same_org": kit.code("92130200" + own[8:17]),
+        "org4": own[8:12],
         "first4": own[:4],
         "last4": own[-4:],
         "mistyped": own[:17] + ("0" if own[17] != "0" else "1"),
@@ -128,6 +174,11 @@ def test_knows_codes(text: str, expected: bool) -> None:  # noqa: FBT001  # a co
     assert is_code(text) is expected
 
 
+def test_an_identifier_without_anything_in_it_makes_no_row_theirs(kit: Any) -> None:
+    wanted = kit.wanted(identifier(4, "-"), identifier(4, " "))
+    assert match(RowIdentity(name="别的公司"), wanted, ON) is NOT_THEIRS
+
+
 def test_knows_organisation_codes(kit: Any) -> None:
     assert is_organisation_code(organisation("12345678"))
     assert not is_organisation_code("00000000" + "0")
@@ -142,5 +193,7 @@ TEXTS = st.text("0123456789ABCMX*＊ 示例精密机械有限公司分", max_siz
 def test_nothing_but_an_identifier_makes_a_row_theirs(kit: Any, wanted: Any, **told: str) -> None:
     row = RowIdentity(**told)
     if match(row, wanted, ON) is THEIRS:
-        codes = {text.strip().replace("-", "") for column, text in told.items() if column != "name"}
+        codes = {
+            "".join(fold_width(text).replace("-", "").split()) for column, text in told.items() if column != "name"
+        }
         assert codes & {kit.USCC, kit.FORMER, kit.USCC[8:17], kit.FORMER[8:17], REGISTRATION}
