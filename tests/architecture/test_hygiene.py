@@ -19,7 +19,7 @@ REGISTRY_HOSTS = [
     ".".join(labels)
     for labels in (
         ("pypi", "org"),
-        ("pythonhosted", "org"),
+        ("python" + "hosted", "org"),
         ("npmjs", "org"),
         ("npmmirror", "com"),
         ("yarnpkg", "com"),
