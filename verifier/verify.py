@@ -75,6 +75,9 @@ def _verify(data: bytes, *, trust: TrustStore, catalogues: CatalogueSet, at: dat
     return Result(verdict=Verdict.AUTHENTIC_STATUS_NOT_CHECKED, checked=checked)
 
 
+_MAX_JSON_CONTAINERS: Final = 2_000_000
+"""Objects and arrays in a JSON file of ours: about twenty for each record. Each takes memory before anything is known about it."""
+
 _OUR_MARK: Final = b"application/vnd.huren.report."
 """Stands in every report's statement; a file without it never was one."""
 
@@ -105,7 +108,7 @@ def _verdict_of(error: ReportError) -> Verdict:
 
 def _json_object(data: bytes) -> dict[str, Any] | None:
     """The JSON object in the file. A key that stands twice makes it none of ours: readers differ in which one they show."""
-    if data.lstrip()[:1] != b"{":
+    if data.lstrip()[:1] != b"{" or data.count(b"{") + data.count(b"[") > _MAX_JSON_CONTAINERS:
         return None
     try:
         document = json.loads(data, object_pairs_hook=_without_repetition)
@@ -132,7 +135,10 @@ def _embedded(document: dict[str, Any]) -> bytes | None:
 
 
 def _same_rendering(document: dict[str, Any], checked: CheckedReport) -> bool:
-    return _canonical(document) == _canonical(render(checked))
+    try:
+        return _canonical(document) == _canonical(render(checked))
+    except RecursionError:  # nested deeper than anything that is rendered
+        return False
 
 
 def _canonical(document: dict[str, Any]) -> str:

@@ -55,6 +55,13 @@ def test_a_report_as_issued_is_authentic_with_its_status_not_checked(data: bytes
     assert result.checked.report.conclusion.penalty_count == 1
 
 
+def nested(depth: int) -> list[Any]:
+    found: list[Any] = []
+    for _ in range(depth):
+        found = [found]
+    return found
+
+
 def edited(change: Callable[[dict[str, Any]], object]) -> bytes:
     document = json.loads(as_json(DOCUMENT))
     change(document)
@@ -71,6 +78,7 @@ def edited(change: Callable[[dict[str, Any]], object]) -> bytes:
         pytest.param(edited(lambda d: d["matrix"].pop()), id="a-row-left-out"),
         pytest.param(edited(lambda d: d["provinces"][1]["records"].clear()), id="records-left-out"),
         pytest.param(edited(lambda d: d.update(note="信用良好")), id="something-added"),
+        pytest.param(edited(lambda d: d.update(note=nested(900))), id="something-deep-added"),
         pytest.param(edited(lambda d: d.pop("specimen")), id="no-longer-a-specimen"),
         pytest.param(STATEMENT[:-1], id="cut"),
         pytest.param(STATEMENT + b"\x00", id="something-behind-it"),
@@ -93,6 +101,11 @@ def test_an_edited_file_is_not_as_issued(data: bytes) -> None:
         pytest.param(b"", Verdict.NOT_A_FILE_OF_OURS, id="empty"),
         pytest.param(b"%PDF-1.7 ...", Verdict.NOT_A_FILE_OF_OURS, id="some-pdf"),
         pytest.param(b'{"a": 1}', Verdict.NOT_A_FILE_OF_OURS, id="some-json"),
+        pytest.param(
+            b'{"format": "huren-report-json/1", "a": [' + b"{}," * 2_100_000 + b"1]}",
+            Verdict.NOT_A_FILE_OF_OURS,
+            id="millions-of-empty-objects",
+        ),
         pytest.param(b"[" * 100_000, Verdict.NOT_A_FILE_OF_OURS, id="deep-json-list"),
         pytest.param(b'{"a":' * 100_000, Verdict.NOT_A_FILE_OF_OURS, id="deep-json-object"),
         pytest.param(b"\x00" * (MAX_FILE_BYTES + 1), Verdict.TOO_LARGE, id="too-large"),
