@@ -6,10 +6,10 @@ import asyncio
 import json
 import os
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
 from typing import Any, Final
 
 from cli.calling import SERVING, health
@@ -17,7 +17,6 @@ from cli.layout import FederationError, Layout
 from contract.province import Province
 from huren.envelope.v1 import envelope_pb2
 from runtime.identity import ROLE_SLUGS, MemberPeer
-from runtime.process import die_with_parent
 
 _START_TIMEOUT_S: Final = 90.0
 _STOP_TIMEOUT_S: Final = 20.0
@@ -48,8 +47,12 @@ class Processes:
         if self._stop.is_set():
             raise StoppedError
 
-    def start(self, name: str, command: Sequence[str]) -> None:
-        """Starts a process; what it writes goes into its log.
+    def start(self, name: str, module: Sequence[str]) -> None:
+        """Starts a process; what it writes goes into its log, and it does not outlive this one.
+
+        Args:
+            name: How the process is called.
+            module: The module that it runs, and its arguments.
 
         Raises:
             StoppedError: Somebody asked to stop.
@@ -57,13 +60,12 @@ class Processes:
         self.go_on()
         with self._layout.log(name).open("wb") as log:
             self._running[name] = subprocess.Popen(  # noqa: S603  # our own programs, with arguments made here
-                command,
+                [sys.executable, "-m", "runtime.child", str(os.getpid()), *module],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 # Ctrl-C is for us; we stop the children in order.
                 start_new_session=True,
-                preexec_fn=partial(die_with_parent, os.getpid()),  # noqa: PLW1509  # no threads run yet
             )
 
     def wait_for(self, names: Iterable[str]) -> None:

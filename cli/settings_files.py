@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from pathlib import Path
@@ -22,7 +21,7 @@ _GATEWAY: Final = envelope_pb2.MEMBER_ROLE_GATEWAY
 
 def platform_command(layout: Layout, province: Province, *, seed: int, size: int, day: date) -> list[str]:
     """Starts a province's platform."""
-    command = [sys.executable, "-m", f"sandbox.platforms.{province.slug}"]
+    command = [f"sandbox.platforms.{province.slug}"]
     command += ["--seed", str(seed), "--size", str(size), "--day", day.isoformat()]
     command += ["--announce", str(layout.announcement(f"{province.slug}-platform"))]
     if province in _SUPPLIED_AS_FILES:
@@ -97,7 +96,7 @@ def _table(name: str, values: Mapping[str, str | int]) -> str:
 
 def _program(module: str, path: Path, settings: str) -> list[str]:
     path.write_text(settings, "utf-8")
-    return [sys.executable, "-m", module, "--config", str(path)]
+    return [module, "--config", str(path)]
 
 
 def write_members(layout: Layout, provinces: Iterable[Province], announced: Mapping[str, Mapping[str, Any]]) -> None:
