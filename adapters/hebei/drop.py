@@ -408,6 +408,8 @@ def _check_archive(content: bytes, rows: int, limits: Limits) -> None:
             _check_size(archive, limits)
             # Which member is the first sheet is the reader's business, so every one of them is looked at.
             count = max(_check_cells(archive, member, rows) for member in archive.infolist())
+    # What zipfile and zlib raise for a damaged archive, for a compression they lack (NotImplementedError) and for an encrypted
+    # member (RuntimeError): for whoever dropped the file it is all one.
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError, ValueError) as error:
         raise RefusedError(f"no XLSX file: {error}") from error
     if count < rows + 1:
