@@ -20,7 +20,7 @@ become SOURCE_UNAVAILABLE, SOURCE_SILENT, without records (`fit`). Pure: everyth
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -53,6 +53,8 @@ class Evidence:
         answer: What the source said. None: nothing at all.
         findings: What its rows say about the subject.
         records: Its readable records with their identity.
+        unattributable: For each cell that has any: how many rows the platform holds that belong to nobody, as the coverage
+            statement says it.
         at: When the fragment is issued.
     """
 
@@ -62,6 +64,7 @@ class Evidence:
     findings: Findings
     records: Records
     at: datetime
+    unattributable: Mapping[CellKey, int] = field(default_factory=dict)
 
 
 def build_cells(query: query_pb2.Query, evidence: Evidence) -> list[fragment_pb2.Cell]:
@@ -157,7 +160,7 @@ def _reason(key: CellKey, watermark: datetime | None, evidence: Evidence) -> fra
         return fragment_pb2.UNAVAILABLE_REASON_UNREADABLE
     if key in findings.in_doubt:
         return fragment_pb2.UNAVAILABLE_REASON_IDENTITY_IN_DOUBT
-    if answer.unattributable.get(key, 0) > evidence.catalogue.carried[key].unattributable_limit:
+    if evidence.unattributable.get(key, 0) > evidence.catalogue.carried[key].unattributable_limit:
         return fragment_pb2.UNAVAILABLE_REASON_UNATTRIBUTABLE_ROWS
     return fragment_pb2.UNAVAILABLE_REASON_UNSPECIFIED
 

@@ -240,8 +240,8 @@ def _check_columns(row: RawRow, form: Form) -> None:
     unknown = row.values.keys() - read - form.ignored.keys()
     if unknown:
         raise _Fault(min(unknown), "the form neither reads this column nor ignores it by name")
-    if row.received_at.tzinfo is None:
-        raise _Fault("received_at", "an instant without offset")
+    if row.received_at is None or row.received_at.tzinfo is None:
+        raise _Fault("received_at", "the time at which the platform received the row cannot be read")
 
 
 # --- 行政处罚 ------------------------------------------------------------------------------------
@@ -461,6 +461,8 @@ def _performance(row: RawRow, form: Form) -> record_pb2.Performance:
 
 
 def _draft(row: RawRow, form: Form, reading: Reading) -> record_pb2.Record:
+    if row.received_at is None:  # kept out by _check_columns
+        raise _Fault("received_at", "expected an instant, got none")
     source_unit = _text(row, form.source_unit)
     if not 0 < len(source_unit) <= _MAX_SOURCE_UNIT:
         raise _Fault(form.source_unit, f"expected the supplier's name in 1 to {_MAX_SOURCE_UNIT} characters")

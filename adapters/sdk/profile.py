@@ -93,6 +93,8 @@ class PenaltyForm:
         procedure: Column and table (code → Procedure). None: the form does not say.
         performance: Column and table (code → PerformanceState). None: the form does not say.
         ignored: Columns that are deliberately not read, with the reason.
+        family: What all versions of one form have in common, and what a row's key is unique in. Empty: the form has one version.
+        header: The columns in their order, where the order tells a version. Empty: the columns alone do (forms.py).
     """
 
     name: str
@@ -119,6 +121,13 @@ class PenaltyForm:
     performance: tuple[str, CodeTable] | None = None
     performed_on: str | None = None
     ignored: Mapping[str, str] = field(default_factory=dict)
+    family: str = ""
+    header: tuple[str, ...] = ()
+
+    @property
+    def row_family(self) -> str:
+        """As in `adapters.sdk.source.RowKey`."""
+        return self.family or self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +158,13 @@ class ListForm:
     performance: tuple[str, CodeTable] | None = None
     performed_on: str | None = None
     ignored: Mapping[str, str] = field(default_factory=dict)
+    family: str = ""
+    header: tuple[str, ...] = ()
+
+    @property
+    def row_family(self) -> str:
+        """As in `adapters.sdk.source.RowKey`."""
+        return self.family or self.name
 
 
 Form = PenaltyForm | ListForm

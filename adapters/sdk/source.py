@@ -9,12 +9,15 @@ Rules:
 - A source returns every row that bears one of the identifiers searched for, rows of other names or codes beside it left out. It
   decides neither whether a row is the subject's nor whether it lies in the window (`matching.py`, `mapping.py`), and it may
   return rows outside the window.
+- A source can be followed: everything it was ever supplied with, in an order in which what arrives or changes later comes later,
+  from any place on. What a query never finds (rows that bear nobody's code) is seen there.
+- A row is fetched by its key as it stands now, whoever's it is now; a key that is gone is said to be gone.
 - Only `SourceError` escapes. Whatever a platform's library raises is translated there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -59,15 +62,36 @@ class RawRow:
 
     Attributes:
         form: Name of the profile's form (table, interface or file version) that says how to read it.
-        key: The row's own key in the platform: permanent, unique within `form`.
+        key: The row's own key in the platform: permanent, unique within the form's family.
         values: Column to value, every column that the platform gave.
-        received_at: When the platform received the row (归集时间).
+        received_at: When the platform received the row (归集时间). None: what it says about that cannot be read.
     """
 
     form: str
     key: str
     values: Mapping[str, RawValue]
-    received_at: datetime
+    received_at: datetime | None
+
+
+RowKey = tuple[str, str]
+"""A row, whatever version of the form it came in: (the form's family, the row's key)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Supplied:
+    """Some of what a platform was supplied with, in the order of supply.
+
+    Attributes:
+        rows: The rows. One that was changed since stands here as it is now.
+        cursor: Where to go on: opaque, and good for as long as the platform keeps its data.
+        is_all: Whether nothing more has been supplied at this moment.
+        expected: How many rows are still to come with these, where the platform can say: for a progress bar.
+    """
+
+    rows: tuple[RawRow, ...]
+    cursor: str
+    is_all: bool
+    expected: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +103,12 @@ class SourceAnswer:
         watermarks: For each cell that was answered in full: everything supplied up to this instant was considered.
         silent: For each cell that was not: why, for the province's operator.
         searched: Kinds of identifier that were searched for in every answered cell.
-        unattributable: For each cell that has any: how many rows the platform holds that belong to nobody (no code, no name).
     """
 
     rows: tuple[RawRow, ...]
     watermarks: Mapping[CellKey, datetime]
     silent: Mapping[CellKey, str] = field(default_factory=dict)
     searched: frozenset[int] = frozenset({common_pb2.IDENTIFIER_KIND_USCC})
-    unattributable: Mapping[CellKey, int] = field(default_factory=dict)
 
 
 class Source(Protocol):
@@ -101,6 +123,24 @@ class Source(Protocol):
 
     async def watermarks(self) -> Mapping[CellKey, datetime]:
         """The watermark of every cell that the platform can answer at this moment.
+
+        Raises:
+            SourceError: The platform does not answer.
+        """
+
+    async def supplied_since(self, cursor: str, limit: int) -> Supplied:
+        """Gives what was supplied, or changed, after a place. Rows may come again; none is passed over.
+
+        Args:
+            cursor: Where to go on; empty: from the very first row.
+            limit: About how many rows at a time.
+
+        Raises:
+            SourceError: The platform does not answer, or does not know the cursor any more.
+        """
+
+    async def by_key(self, keys: Collection[RowKey]) -> Mapping[RowKey, RawRow | None]:
+        """Gives rows as they stand now, by their keys. None: the platform does not have the row any more.
 
         Raises:
             SourceError: The platform does not answer.

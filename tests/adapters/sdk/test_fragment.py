@@ -133,15 +133,15 @@ def test_reasons_have_a_priority_and_readable_records_are_listed_all_the_same(ki
     many = {kit.MARKET: limit + 1}
     all_wrong = Findings(unreadable=cells, in_doubt=cells, outcomes={})
     steps = [
-        (None, all_wrong, SILENT),
-        (kit.answer(watermarks={kit.MARKET: kit.NOW - LIMIT}, unattributable=many), all_wrong, STALE),
-        (kit.answer(unattributable=many), all_wrong, UNREADABLE),
-        (kit.answer(unattributable=many), Findings(in_doubt=cells, outcomes={}), IN_DOUBT),
-        (kit.answer(unattributable=many), Findings(outcomes={}), UNATTRIBUTABLE),
-        (kit.answer(unattributable={kit.MARKET: limit}), Findings(outcomes={}), 0),
+        (None, all_wrong, many, SILENT),
+        (kit.answer(watermarks={kit.MARKET: kit.NOW - LIMIT}), all_wrong, many, STALE),
+        (kit.answer(), all_wrong, many, UNREADABLE),
+        (kit.answer(), Findings(in_doubt=cells, outcomes={}), many, IN_DOUBT),
+        (kit.answer(), Findings(outcomes={}), many, UNATTRIBUTABLE),
+        (kit.answer(), Findings(outcomes={}), {kit.MARKET: limit}, 0),
     ]
-    for answer, findings, reason in steps:
-        cell = cell_of(kit, answer=answer, findings=findings, records=records)
+    for answer, findings, unattributable, reason in steps:
+        cell = cell_of(kit, answer=answer, findings=findings, records=records, unattributable=unattributable)
         assert (cell.reason, len(cell.records)) == (reason, 1)
         assert cell.state == (UNAVAILABLE if reason else FOUND)
 
@@ -174,7 +174,6 @@ def test_a_cell_is_never_clearer_than_what_it_rests_on(kit: Any, data: Any, **to
         watermarks={} if age is None else {key: kit.NOW - age},
         silent={key: "down"} if is_silent else {},
         searched=frozenset(kinds),
-        unattributable={key: told["unattributable"]},
     )
     cells = frozenset({key})
     cell = cell_of(
@@ -186,6 +185,7 @@ def test_a_cell_is_never_clearer_than_what_it_rests_on(kit: Any, data: Any, **to
             unreadable=cells if unreadable else frozenset(), in_doubt=cells if in_doubt else frozenset(), outcomes={}
         ),
         records={key: [record()] * count},
+        unattributable={key: told["unattributable"]},
     )
 
     offset = told["complete_from_offset"]
