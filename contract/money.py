@@ -16,7 +16,8 @@ Fen = NewType("Fen", int)
 MAX_FEN: Final = 10**17
 """Largest amount of the contract (Amount.fen), a quadrillion yuan: anything above it is a misread number."""
 
-
+_WHOLE: Final = "a whole number of fen"
+_NOT_TOO_LARGE: Final = "an amount of at most 10^17 fen"
 _EXACTLY: Final = Context(prec=40, Emin=MIN_EMIN, Emax=MAX_EMAX, traps=[Inexact])
 """More digits than an amount of the contract has: a product that does not fit exactly is no whole number of fen, or too large."""
 
@@ -29,6 +30,27 @@ class MoneyUnit(Enum):
     YI_YUAN = 10_000_000_000
 
 
+class MoneyFault(Enum):
+    """Why a number is no amount."""
+
+    NOT_FINITE = "not finite"
+    NEGATIVE = "negative"
+    TOO_LARGE = "too large"
+    NOT_WHOLE = "no whole number of fen"
+
+
+class MoneyError(ValueError):
+    """A number is no amount of the contract. The message does not hold the number.
+
+    Attributes:
+        fault: Why.
+    """
+
+    def __init__(self, fault: MoneyFault, expected: str) -> None:
+        self.fault = fault
+        super().__init__(f"expected {expected}")
+
+
 def to_fen(number: Decimal, unit: MoneyUnit) -> Fen:
     """Converts a number of a unit to fen, exactly.
 
@@ -36,24 +58,25 @@ def to_fen(number: Decimal, unit: MoneyUnit) -> Fen:
     150000
 
     Raises:
-        ValueError: The number is not finite, is negative, is larger than the contract allows, or is not a whole number of fen.
+        MoneyError: The number is not finite, is negative, is larger than the contract allows, or is not a whole number of fen.
     """
-    if not number.is_finite() or number < 0:
-        raise ValueError(f"expected a finite amount of zero or more, got {number}")
+    if not number.is_finite():
+        raise MoneyError(MoneyFault.NOT_FINITE, "a finite amount")
+    if number < 0:
+        raise MoneyError(MoneyFault.NEGATIVE, "an amount of zero or more")
     if not number:
         return Fen(0)
     if number.adjusted() > 20:  # noqa: PLR2004  # before multiplying, so that 1E+1000000 costs nothing
-        raise ValueError("expected an amount of at most 10^17 fen")
-    not_whole = f"expected a whole number of fen, got {number} {unit.name.lower()}"
+        raise MoneyError(MoneyFault.TOO_LARGE, _NOT_TOO_LARGE)
     try:
         fen = _EXACTLY.multiply(number, Decimal(unit.value))
     except Inexact as error:
-        raise ValueError(not_whole) from error
+        raise MoneyError(MoneyFault.NOT_WHOLE, _WHOLE) from error
     if fen > MAX_FEN:
-        raise ValueError("expected an amount of at most 10^17 fen")
+        raise MoneyError(MoneyFault.TOO_LARGE, _NOT_TOO_LARGE)
     whole = int(fen)
     if fen != whole:
-        raise ValueError(not_whole)
+        raise MoneyError(MoneyFault.NOT_WHOLE, _WHOLE)
     return Fen(whole)
 
 
