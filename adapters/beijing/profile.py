@@ -21,10 +21,15 @@ from adapters.sdk.profile import (
     RowState,
     SubjectColumns,
 )
-from adapters.sdk.vocabulary import PENALTY_WORDS, PENALTY_WORDS_SOURCE, authorities_of
+from adapters.sdk.vocabulary import (
+    PENALTY_WORDS,
+    PENALTY_WORDS_SOURCE,
+    SUBJECT_CLASSES,
+    disclosure_by_window,
+)
 from contract.money import MoneyUnit
 from contract.province import Province
-from huren.fragment.v1 import fragment_pb2, record_pb2
+from huren.fragment.v1 import record_pb2
 
 _README: Final = "adapters/beijing/README.md (imagined)"
 _PERSONAL: Final = "personal information: not selected"
@@ -130,11 +135,11 @@ _PENALTIES: Final = PenaltyForm(
     procedure=("CF_CXBS", _PROCEDURES),
     performance=("CF_LXZT", _PERFORMANCES),
     performed_on="CF_LXRQ",
+    subject_class=("CF_XDR_LB", CodeTable(name="CF_XDR_LB", values=SUBJECT_CLASSES, source=f"双公示; {_README}")),
     date=read_iso_date,
     ignored={
         "ID": _BY_SOURCE,
         "GJSJ": _BY_SOURCE,
-        "CF_XDR_LB": "the code itself says what the subject is",
         "CF_XDR_SWDJ": _OTHER_REGISTER,
         "CF_XDR_SYDW": _OTHER_REGISTER,
         "CF_XDR_SHZZ": _OTHER_REGISTER,
@@ -207,18 +212,6 @@ PROFILE: Final = Profile(
     issuer_verified=False,
     forms={form.name: form for form in (_PENALTIES, _LIST_ENTRIES)},
     departments=by_cell({domain: _department(unit) for domain, unit in _UNITS.items()}),
-    disclosure=fragment_pb2.DisclosureRules(
-        basis=fragment_pb2.DISCLOSURE_BASIS_WINDOW, includes_summary_procedure=True, version="beijing-1"
-    ),
-    # The short name alone begins names of others too: 北京铁路公安局石家庄公安处.
-    authority_prefixes=(
-        *authorities_of(["北京市"]),
-        "国家统计局北京调查",
-        "北京住房公积金管理中心",
-        "北京经济技术开发区",
-        "北京互联网法院",
-        "北京知识产权法院",
-        "北京金融法院",
-        "中国（北京）自由贸易试验区",
-    ),
+    disclosure_rules=disclosure_by_window("beijing-1"),
+    authority_prefixes=("北京住房公积金管理中心", "北京经济技术开发区", "中国（北京）自由贸易试验区"),
 )

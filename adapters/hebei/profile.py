@@ -1,7 +1,11 @@
 """河北, as data: how the columns of the two files are read, and who stands behind each cell.
 
-The platform is imagined (README.md); the decision columns are those of the 2016 exchange form. Names of departments are those of
-the province's offices, marked （演示）; nobody has confirmed that they would answer for these cells.
+The platform is imagined (README.md). Decisions come in two versions of one form, told apart by their header row: the exchange form
+of 2016, and one of 2021 that follows the 双公示 standard. The same number means different things in them: code_2 is the
+organisation code in the old one, and the registration number in the new one; amounts are in 万元 in the old one, in 元 in the new.
+
+Names of departments are those of the province's offices, marked （演示）; nobody has confirmed that they would answer for these
+cells.
 """
 
 from __future__ import annotations
@@ -10,7 +14,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from adapters.sdk.departments import by_cell, demonstration
-from adapters.sdk.notation import read_slash_date
+from adapters.sdk.notation import read_iso_date, read_slash_date
 from adapters.sdk.profile import (
     CodeTable,
     ListForm,
@@ -20,10 +24,16 @@ from adapters.sdk.profile import (
     RowState,
     SubjectColumns,
 )
-from adapters.sdk.vocabulary import PENALTY_WORDS, PENALTY_WORDS_SOURCE, authorities_of
+from adapters.sdk.vocabulary import (
+    PENALTY_WORDS,
+    PENALTY_WORDS_SOURCE,
+    SUBJECT_CLASSES,
+    disclosure_by_window,
+    fold_list_name,
+)
 from contract.money import MoneyUnit
 from contract.province import Province
-from huren.fragment.v1 import fragment_pb2, record_pb2
+from huren.fragment.v1 import record_pb2
 
 _README: Final = "adapters/hebei/README.md (imagined)"
 _BY_SOURCE: Final = "read by source.py"
@@ -65,6 +75,11 @@ _STATES: Final = CodeTable(
     },
     source=f"the platform's manual; {_README}",
 )
+_STATES_2021: Final = CodeTable(
+    name="当前状态",
+    values={**_STATES.values, "4": RowState.CHANGED},
+    source=f"the platform's manual of 2021; {_README}",
+)
 _LIST_STATES: Final = CodeTable(
     name="当前状态",
     values={code: state for code, state in _STATES.values.items() if state is not RowState.NOT_A_PENALTY},
@@ -75,6 +90,15 @@ _PROCEDURES: Final = CodeTable(
     values={
         "是": record_pb2.PROCEDURE_SUMMARY,
         "否": record_pb2.PROCEDURE_ORDINARY,
+        "": record_pb2.PROCEDURE_NOT_STATED,
+    },
+    source=_README,
+)
+_PROCEDURES_2021: Final = CodeTable(
+    name="处罚程序",
+    values={
+        "简易程序": record_pb2.PROCEDURE_SUMMARY,
+        "普通程序": record_pb2.PROCEDURE_ORDINARY,
         "": record_pb2.PROCEDURE_NOT_STATED,
     },
     source=_README,
@@ -107,10 +131,29 @@ _LISTS: Final = CodeTable(
         "失信被执行人名单": "judgment_defaulter",
     },
     source=f"names and older names of the catalogue; {_README}",
+    fold=fold_list_name,
 )
 
-_PENALTIES: Final = PenaltyForm(
-    name="HB_XZCF",
+_PENALTIES_2016: Final = PenaltyForm(
+    name="HB_XZCF_2016",
+    family="HB_XZCF",
+    header=(
+        *(
+            "主键",
+            "部门代码",
+            "处罚名称",
+            "行政处罚决定书文号",
+            "处罚类别1",
+            "处罚类别2",
+            "处罚事由",
+            "违法事实",
+            "处罚依据",
+        ),
+        *("行政相对人名称", "行政相对人代码_1(统一社会信用代码)", "行政相对人代码_2(组织机构代码)"),
+        *("行政相对人代码_3(工商登记码)", "行政相对人代码_4(税务登记号)", "法定代表人姓名", "处罚结果"),
+        *("罚款金额(万元)", "没收金额(万元)", "处罚决定日期", "处罚截止期", "公示截止期", "处罚机关", "处罚机关代码"),
+        *("数据来源单位", "简易程序", "履行情况", "履行日期", "当前状态", "地方编码", "数据更新时间戳", "备注"),
+    ),
     source=f"exchange form of 2016 as in public implementations; {_README}",
     subject=SubjectColumns(
         name="行政相对人名称",
@@ -151,8 +194,97 @@ _PENALTIES: Final = PenaltyForm(
     },
 )
 
+_PENALTIES_2021: Final = PenaltyForm(
+    name="HB_XZCF_2021",
+    family="HB_XZCF",
+    header=(
+        *("主键", "部门代码", "行政相对人名称", "行政相对人类别", "行政相对人代码_1(统一社会信用代码)"),
+        *(
+            "行政相对人代码_2(工商注册号)",
+            "行政相对人代码_3(组织机构代码)",
+            "行政相对人代码_4(税务登记号)",
+            "法定代表人姓名",
+        ),
+        *("行政处罚决定书文号", "违法行为类型", "违法事实", "处罚依据", "处罚类别", "处罚内容", "罚款金额(元)"),
+        *(
+            "没收违法所得、没收非法财物的金额(元)",
+            "罚没合计金额(元)",
+            "暂扣或吊销证照名称及编号",
+            "处罚决定日期",
+            "处罚有效期",
+        ),
+        *(
+            "公示截止期",
+            "处罚机关",
+            "处罚机关代码",
+            "数据来源单位",
+            "处罚程序",
+            "履行情况",
+            "履行日期",
+            "被变更决定书文号",
+        ),
+        *("变更日期", "当前状态", "数据更新时间戳", "备注"),
+    ),
+    source=f"双公示 (发改办财金〔2018〕424号) as in public implementations, with amounts in 元; {_README}",
+    subject=SubjectColumns(
+        name="行政相对人名称",
+        uscc="行政相对人代码_1(统一社会信用代码)",
+        organisation_code="行政相对人代码_3(组织机构代码)",
+        registration_number="行政相对人代码_2(工商注册号)",
+    ),
+    domain=("部门代码", CodeTable(name="部门代码", values=DEPARTMENTS, source=_README)),
+    subject_class=("行政相对人类别", CodeTable(name="行政相对人类别", values=SUBJECT_CLASSES, source=_README)),
+    state=("当前状态", _STATES_2021),
+    document_number="行政处罚决定书文号",
+    decided_on="处罚决定日期",
+    violation_type="违法行为类型",
+    facts="违法事实",
+    legal_basis="处罚依据",
+    categories=(("处罚类别",), _CATEGORIES),
+    content="处罚内容",
+    money=(
+        MoneyColumn("罚款金额(元)", MoneyUnit.YUAN, record_pb2.AMOUNT_KIND_FINE),
+        MoneyColumn("没收违法所得、没收非法财物的金额(元)", MoneyUnit.YUAN, record_pb2.AMOUNT_KIND_CONFISCATION),
+        MoneyColumn("罚没合计金额(元)", MoneyUnit.YUAN, record_pb2.AMOUNT_KIND_COMBINED),
+    ),
+    licence="暂扣或吊销证照名称及编号",
+    valid_until="处罚有效期",
+    publicity_until="公示截止期",
+    authority="处罚机关",
+    authority_uscc="处罚机关代码",
+    source_unit="数据来源单位",
+    procedure=("处罚程序", _PROCEDURES_2021),
+    performance=("履行情况", _PERFORMANCES),
+    performed_on="履行日期",
+    replaces="被变更决定书文号",
+    replaced_on="变更日期",
+    date=read_iso_date,
+    ignored={
+        "主键": _BY_SOURCE,
+        "数据更新时间戳": _BY_SOURCE,
+        "行政相对人代码_4(税务登记号)": "number of a register that no query names",
+        "法定代表人姓名": "personal information: dropped while the file is read",
+        "备注": "remarks of the supplier, meant for the platform and not for disclosure",
+    },
+)
+
 _LIST_ENTRIES: Final = ListForm(
     name="HB_YZSX",
+    family="HB_YZSX",
+    header=(
+        *(
+            "主键",
+            "部门代码",
+            "名单名称",
+            "企业名称",
+            "统一社会信用代码",
+            "组织机构代码",
+            "列入决定书文号",
+            "列入事由",
+            "列入日期",
+        ),
+        *("列入决定机关", "列入决定机关代码", "期限届满日期", "移出日期", "数据来源单位", "当前状态", "数据更新时间戳"),
+    ),
     source=_README,
     subject=SubjectColumns(name="企业名称", uscc="统一社会信用代码", organisation_code="组织机构代码"),
     list_id=("名单名称", _LISTS),
@@ -196,42 +328,22 @@ _UNITS: Final[Mapping[str, str]] = {
 _NOT_COVERED: Final = frozenset({"science_technology"})
 """Not connected to the exchange: the department certifies by itself."""
 
-# GB/T 2260: the prefectures, and the counties and county-level cities, whose authorities sign without the prefecture's name.
-# Districts are left out: theirs always do, and 新华区, 桥西区 and the like stand in several provinces.
-_PLACE_NAMES: Final = """
-河北省 石家庄市 唐山市 秦皇岛市 邯郸市 邢台市 保定市 张家口市 承德市 沧州市 廊坊市 衡水市 河北雄安新区 雄安新区 定州市 辛集市
-井陉县 正定县 行唐县 灵寿县 高邑县 深泽县 赞皇县 无极县 平山县 元氏县 赵县 晋州市 新乐市
-滦南县 乐亭县 迁西县 玉田县 遵化市 迁安市 滦州市 青龙满族自治县 昌黎县 卢龙县
-临漳县 成安县 大名县 涉县 磁县 邱县 鸡泽县 广平县 馆陶县 魏县 曲周县 武安市
-临城县 内丘县 柏乡县 隆尧县 宁晋县 巨鹿县 新河县 广宗县 平乡县 威县 清河县 临西县 南宫市 沙河市
-涞水县 阜平县 定兴县 唐县 高阳县 容城县 涞源县 望都县 安新县 易县 曲阳县 蠡县 顺平县 博野县 雄县 涿州市 安国市 高碑店市
-张北县 康保县 沽源县 尚义县 蔚县 阳原县 怀安县 怀来县 涿鹿县 赤城县
-承德县 兴隆县 滦平县 隆化县 丰宁满族自治县 宽城满族自治县 围场满族蒙古族自治县 平泉市
-沧县 青县 东光县 海兴县 盐山县 肃宁县 南皮县 吴桥县 献县 孟村回族自治县 泊头市 任丘市 黄骅市 河间市
-固安县 永清县 香河县 大城县 文安县 大厂回族自治县 霸州市 三河市
-枣强县 武邑县 武强县 饶阳县 安平县 故城县 景县 阜城县 深州市
-"""
-_SURVEYED: Final = "河北 石家庄 唐山 秦皇岛 邯郸 邢台 保定 张家口 承德 沧州 廊坊 衡水"
-"""Survey teams are named by the short names (国家统计局唐山调查队), which alone are certain of nothing (唐山路, 河北区 of 天津)."""
-
 PROFILE: Final = Profile(
     province=Province.HEBEI,
     issuer_unit="河北省数据和政务服务局（演示）",
     issuer_telephone="（演示）0311-0000-0000",
     issuer_verified=False,
-    forms={form.name: form for form in (_PENALTIES, _LIST_ENTRIES)},
+    forms={form.name: form for form in (_PENALTIES_2016, _PENALTIES_2021, _LIST_ENTRIES)},
     departments=by_cell(
         {
             domain: demonstration(unit, "0311-0000-0000", covered=domain not in _NOT_COVERED)
             for domain, unit in _UNITS.items()
         }
     ),
-    disclosure=fragment_pb2.DisclosureRules(
-        basis=fragment_pb2.DISCLOSURE_BASIS_WINDOW, includes_summary_procedure=True, version="hebei-1"
-    ),
+    disclosure_rules=disclosure_by_window("hebei-1"),
     authority_prefixes=(
-        *authorities_of(_PLACE_NAMES.split()),
-        *(f"国家统计局{place}调查" for place in _SURVEYED.split()),
+        "河北雄安新区",
+        "雄安新区",
         "中国（河北）自由贸易试验区",
     ),
 )

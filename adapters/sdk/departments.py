@@ -2,6 +2,9 @@
 
 Which domain carries what is written down here and not taken from the catalogue: a later one with more cells must find the profiles
 incomplete (profile_check.py) and not departments that were never asked.
+
+Where an organ took over from another (机构改革), a department names the one that it succeeds, and the day from which it does. Only
+coverage asks for the day: a row prints the organ that decided it as the row names it.
 """
 
 from __future__ import annotations
@@ -44,6 +47,8 @@ def demonstration(
     covered: bool = True,
     supply_lag_working_days: int = _SUPPLY_LAG_WORKING_DAYS,
     supply_lag_source: str = "default",
+    valid_from: date | None = None,
+    succeeds: Department | None = None,
 ) -> Department:
     """A department that bears the name of a real office which nobody has asked: name and telephone are marked （演示）."""
     return Department(
@@ -52,4 +57,6 @@ def demonstration(
         complete_from=_COMPLETE_FROM if covered else None,
         supply_lag_working_days=supply_lag_working_days,
         supply_lag_source=supply_lag_source,
+        valid_from=valid_from,
+        succeeds=succeeds,
     )

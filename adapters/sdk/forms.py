@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from adapters.sdk.profile import Form
-from adapters.sdk.profile_check import columns_read
+from adapters.sdk.profile_check import columns_of as columns_of
 
 _SHOWN: Final = 5
 _SHOWN_CHARACTERS: Final = 40
@@ -19,11 +19,6 @@ _SHOWN_CHARACTERS: Final = 40
 
 class UnknownHeaderError(Exception):
     """No version of the form has these columns. The message names the difference to the nearest one; it holds no values."""
-
-
-def columns_of(form: Form) -> tuple[str, ...]:
-    """Every column of the form: in its order where the form has one, else sorted."""
-    return form.header or tuple(sorted(columns_read(form) | form.ignored.keys()))
 
 
 def recognise(versions: Iterable[Form], header: Sequence[str]) -> Form:

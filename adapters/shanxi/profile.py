@@ -18,10 +18,10 @@ from adapters.sdk.profile import (
     RowState,
     SubjectColumns,
 )
-from adapters.sdk.vocabulary import PENALTY_WORDS, authorities_of
+from adapters.sdk.vocabulary import PENALTY_WORDS, disclosure_by_window
 from contract.money import MoneyUnit
 from contract.province import Province
-from huren.fragment.v1 import fragment_pb2, record_pb2
+from huren.fragment.v1 import record_pb2
 
 _SOURCE: Final = "adapters/shanxi/README.md (the platform is imagined)"
 
@@ -187,26 +187,6 @@ _UNITS: Final = (
     ("fire_rescue", "山西省消防救援总队", "0351-0000-0017"),
 )
 
-# Authorities of the province sign with its name, with that of their city, in old rows in traditional characters, and those of
-# counties often with the county's name alone. Source: GB/T 2260 (2024); 城区, 矿区 and 郊区 alone name no place.
-_PLACE_NAMES: Final = """
-山西省 太原市 大同市 阳泉市 长治市 晋城市 朔州市 晋中市 运城市 忻州市 临汾市 吕梁市
-陽泉市 長治市 晉城市 晉中市 運城市 臨汾市 呂梁市
-小店区 迎泽区 杏花岭区 尖草坪区 万柏林区 晋源区 清徐县 阳曲县 娄烦县 古交市
-新荣区 平城区 云冈区 云州区 阳高县 天镇县 广灵县 灵丘县 浑源县 左云县
-平定县 盂县
-潞州区 上党区 屯留区 潞城区 襄垣县 平顺县 黎城县 壶关县 长子县 武乡县 沁县 沁源县
-沁水县 阳城县 陵川县 泽州县 高平市
-朔城区 平鲁区 山阴县 应县 右玉县 怀仁市
-榆次区 太谷区 榆社县 左权县 和顺县 昔阳县 寿阳县 祁县 平遥县 灵石县 介休市
-盐湖区 临猗县 万荣县 闻喜县 稷山县 新绛县 绛县 垣曲县 夏县 平陆县 芮城县 永济市 河津市
-忻府区 定襄县 五台县 代县 繁峙县 宁武县 静乐县 神池县 五寨县 岢岚县 河曲县 保德县 偏关县 原平市
-尧都区 曲沃县 翼城县 襄汾县 洪洞县 古县 安泽县 浮山县 吉县 乡宁县 大宁县 隰县 永和县 蒲县 汾西县 侯马市 霍州市
-离石区 文水县 交城县 兴县 临县 柳林县 石楼县 岚县 方山县 中阳县 交口县 孝义市 汾阳市
-"""
-_SURVEYED: Final = "山西 太原 大同 阳泉 长治 晋城 朔州 晋中 运城 忻州 临汾 吕梁"
-"""Survey teams are named by the short names (国家统计局大同调查队), which alone are certain of nothing (大同区 of 大庆)."""
-
 PROFILE: Final = Profile(
     province=Province.SHANXI,
     issuer_unit="山西省发展和改革委员会（演示）",
@@ -214,12 +194,6 @@ PROFILE: Final = Profile(
     issuer_verified=False,
     forms={form.name: form for form in (QUERY_PENALTY, QUERY_SERIOUS_LIST)},
     departments=by_cell({domain: demonstration(unit, telephone) for domain, unit, telephone in _UNITS}),
-    disclosure=fragment_pb2.DisclosureRules(
-        basis=fragment_pb2.DISCLOSURE_BASIS_WINDOW, includes_summary_procedure=True, version="2025-12"
-    ),
-    authority_prefixes=(
-        *authorities_of(_PLACE_NAMES.split()),
-        *(f"国家统计局{place}调查" for place in _SURVEYED.split()),
-        "山西转型综合改革示范区",
-    ),
+    disclosure_rules=disclosure_by_window("2025-12"),
+    authority_prefixes=("山西转型综合改革示范区",),
 )

@@ -18,10 +18,10 @@ from adapters.sdk.profile import (
     RowState,
     SubjectColumns,
 )
-from adapters.sdk.vocabulary import authorities_of
+from adapters.sdk.vocabulary import disclosure_by_window
 from contract.money import MoneyUnit
 from contract.province import Province
-from huren.fragment.v1 import fragment_pb2, record_pb2
+from huren.fragment.v1 import record_pb2
 
 _SOURCE: Final = "adapters/tianjin/README.md (the platform is imagined)"
 
@@ -202,15 +202,6 @@ PROFILE: Final = Profile(
     issuer_verified=False,
     forms={form.name: form for form in (_PENALTIES, _SERIOUS_LISTS)},
     departments=by_cell({domain: demonstration(unit, telephone) for domain, unit, telephone in _UNITS}),
-    disclosure=fragment_pb2.DisclosureRules(
-        basis=fragment_pb2.DISCLOSURE_BASIS_WINDOW, includes_summary_procedure=True, version="2025-12"
-    ),
-    authority_prefixes=(
-        *authorities_of(["天津市"]),
-        "国家统计局天津调查",
-        "滨海新区",
-        "天津经济技术开发区",
-        "天津港保税区",
-        "中国（天津）自由贸易试验区",
-    ),
+    disclosure_rules=disclosure_by_window("2025-12"),
+    authority_prefixes=("天津经济技术开发区", "天津港保税区", "中国（天津）自由贸易试验区"),
 )

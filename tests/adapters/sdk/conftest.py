@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -12,22 +12,26 @@ from typing import Any
 
 import pytest
 
+from adapters.sdk.following import Look
 from adapters.sdk.ledger import Ledger
 from adapters.sdk.mapping import Reading
 from adapters.sdk.matching import Wanted
-from adapters.sdk.notation import read_iso_date
+from adapters.sdk.notation import fold_name, read_iso_date
 from adapters.sdk.profile import (
     CodeTable,
     Department,
+    DisclosureRule,
+    DisclosureRules,
     ListForm,
     MoneyColumn,
     PenaltyForm,
     Profile,
+    RepairedRule,
     RowState,
     SubjectColumns,
 )
-from adapters.sdk.server import Parts, services_of
-from adapters.sdk.source import RawRow, RawValue, Search, SourceAnswer
+from adapters.sdk.server import Adapter, Parts, adapter_of
+from adapters.sdk.source import RawRow, RawValue, RowKey, Search, SourceAnswer, Supplied
 from contract.catalogue import PENALTY, SERIOUS_LIST, Catalogue, CellKey, published_catalogues
 from contract.days import DayRange, china_day, to_timestamp
 from contract.money import MoneyUnit
@@ -111,6 +115,7 @@ PENALTY_FORM = PenaltyForm(
                 "2": RowState.REVOKED,
                 "3": RowState.REPAIRED,
                 "4": RowState.NOT_A_PENALTY,
+                "5": RowState.CHANGED,
             },
         ),
     ),
@@ -231,6 +236,19 @@ LIST_VALUES: Mapping[str, RawValue] = {
 }
 
 
+def _rule(value: Any) -> DisclosureRule[Any]:
+    return DisclosureRule(value=value, source="test", verified=False)
+
+
+DISCLOSURE_RULES = DisclosureRules(
+    version="test-1",
+    basis=_rule(fragment_pb2.DISCLOSURE_BASIS_WINDOW),
+    include_summary_procedure=_rule(True),  # noqa: FBT003  # a rule's value
+    include_repaired=_rule(RepairedRule.NONE),
+    unperformed_stays=_rule(True),  # noqa: FBT003  # as above
+)
+
+
 class Kit:
     """Builders, for tests that need no server."""
 
@@ -261,12 +279,14 @@ class Kit:
             issuer_verified=False,
             forms={"P": PENALTY_FORM, "L": LIST_FORM},
             departments=dict.fromkeys(self.catalogue.carried, department),
-            disclosure=fragment_pb2.DisclosureRules(
-                basis=fragment_pb2.DISCLOSURE_BASIS_WINDOW, includes_summary_procedure=True, version="test-1"
-            ),
+            disclosure_rules=DISCLOSURE_RULES,
             authority_prefixes=("示例",),
         )
         return dataclasses.replace(profile, **changes)
+
+    def replace_form(self, **changes: Any) -> PenaltyForm:
+        """The form of penalties, otherwise."""
+        return dataclasses.replace(PENALTY_FORM, **changes)
 
     def reading(self, **changes: Any) -> Reading:
         return dataclasses.replace(
@@ -333,6 +353,19 @@ class MemoryPlatform:
     answer: Callable[[Search], Any] | None = None
     asked: list[Search] = field(default_factory=list)
     closed: bool = False
+    history: list[RawRow] = field(default_factory=list)
+
+    async def supplied_since(self, cursor: str, limit: int) -> Supplied:
+        last = {(row.form, row.key): row for row in self.history}
+        self.history += [row for row in self.rows if last.get((row.form, row.key)) != row]
+        start = int(cursor or 0)
+        page = tuple(row for row in self.history[start : start + limit] if row in self.rows)
+        end = min(start + limit, len(self.history))
+        return Supplied(rows=page, cursor=str(end), is_all=end == len(self.history))
+
+    async def by_key(self, keys: Collection[RowKey]) -> Mapping[RowKey, RawRow | None]:
+        rows = {(row.form, row.key): row for row in self.rows}
+        return {key: rows.get(key) for key in keys}
 
     async def search(self, search: Search) -> SourceAnswer:
         self.asked.append(search)
@@ -360,6 +393,13 @@ class MemoryRegistry:
         if not self.available:
             raise RegistryUnavailableError("not now")
         return self.entries.get(uscc)
+
+    async def knows_name(self, name: str) -> bool:
+        if not self.available:
+            raise RegistryUnavailableError("not now")
+        known = {entry.name for entry in self.entries.values()}
+        known |= {former.name for entry in self.entries.values() for former in entry.former_names}
+        return fold_name(name) in {fold_name(one) for one in known}
 
     def register(self, uscc: str, province: Province | None) -> None:
         self.entries[uscc] = RegistryEntry(
@@ -398,6 +438,8 @@ class Bench:
         self.clock = StandingClock(NOW)
         self.platform = MemoryPlatform(self.clock)
         self.registry = MemoryRegistry()
+        self.follows = True
+        self.officers: tuple[str, ...] = ()
         self.profile = kit.profile()
         self.trust = standing_trust(pki)
         self.verifier = Verifier(self.trust)
@@ -481,9 +523,13 @@ class Bench:
                 certificate_not_after=self.clock() + timedelta(days=90),
                 metrics=Metrics(),
                 clock=self.clock,
+                officers=self.officers,
             )
+            adapter = await adapter_of(parts)
+            if self.follows:
+                await adapter.follower.catch_up()
             server = GrpcServer(
-                await services_of(parts),
+                adapter.services,
                 listen=ListenSettings(host="127.0.0.1", port=0),
                 tls=self.pki.member_tls(MemberPeer(OURS, ADAPTER)),
                 metrics=parts.metrics,
@@ -491,7 +537,7 @@ class Bench:
             )
             port = await server.start()
             stack.push_async_callback(server.stop, timedelta(0))
-            yield Running(self, f"127.0.0.1:{port}", parts.metrics, database)
+            yield Running(self, f"127.0.0.1:{port}", parts.metrics, database, adapter)
 
 
 @dataclass
@@ -502,6 +548,10 @@ class Running:
     target: str
     metrics: Metrics
     database: Database
+    program: Adapter
+
+    async def follow(self) -> Look:
+        return await self.program.follower.catch_up()
 
     @asynccontextmanager
     async def called_by(self, tls: TLSSettings) -> AsyncIterator[Client]:
