@@ -136,3 +136,12 @@ class Registry(Protocol):
         Raises:
             RegistryUnavailableError: The registry cannot be asked.
         """
+
+    async def knows_name(self, name: str) -> bool:
+        """Whether any subject has the name, or had it once; compared without regard to width, case, brackets and blanks.
+
+        It says that somebody is meant, never who: several subjects may have had one name.
+
+        Raises:
+            RegistryUnavailableError: The registry cannot be asked.
+        """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import threading
 from collections.abc import Iterable
@@ -14,7 +15,7 @@ import pytest
 from sqlalchemy import func, select
 
 from contract.province import Province
-from contract.registry import Registration, RegistryEntry, RegistryUnavailableError
+from contract.registry import FormerName, Registration, RegistryEntry, RegistryUnavailableError
 from contract.uscc import Uscc
 from runtime import registry
 from runtime.database import Database, open_database
@@ -38,6 +39,10 @@ def write(file: Path, lines: Iterable[RegistryEntry | str]) -> Path:
     texts = (line if isinstance(line, str) else line.model_dump_json() for line in lines)
     file.write_text("".join(f"{text}\n" for text in texts), "utf-8")
     return file
+
+
+def digest_of(file: Path) -> bytes:
+    return hashlib.sha256(file.read_bytes()).digest()
 
 
 async def rows(database: Database, table: Any = registry._subjects) -> int:
@@ -70,7 +75,7 @@ async def test_loading_the_same_file_again_touches_nothing(
     def read_again(_: bytes) -> Any:
         raise AssertionError("the file was read again")
 
-    monkeypatch.setattr(registry, "_rows", read_again)
+    monkeypatch.setattr(registry, "_entries", read_again)
     await known.load(file)
     assert (await rows(database), await rows(database, registry._loaded)) == (2, 1)
 
@@ -90,6 +95,48 @@ async def test_a_code_is_found_however_the_file_spells_it(database: Database, fi
     known = TableRegistry(database)
     await known.load(write(file, [changed(uscc=THREE.lower())]))
     assert await known.lookup(THREE) == entry(THREE)
+
+
+async def test_a_name_is_known_in_every_notation_present_or_former(database: Database, file: Path) -> None:
+    renamed = entry(
+        TWO,
+        name="示例（北京）ＡＢ有限公司",
+        former_names=(FormerName(name="示例机械厂", valid_to=date(2020, 1, 1)),),
+    )
+    known = TableRegistry(database)
+    await known.load(write(file, [entry(ONE, name="示例机械厂"), renamed]))
+    spellings = (
+        "示例（北京）ＡＢ有限公司",
+        "示例〔北京〕ab有限公司",
+        " 示例(北京)Ab 有限公司",
+        "示例机械厂",
+        "示例\x00机械厂",
+    )
+    assert [name for name in spellings if not await known.knows_name(name)] == []
+    assert [name for name in ("示例机械", "示例北京AB有限公司", "", " ", "示例%") if await known.knows_name(name)] == []
+
+
+async def test_names_are_replaced_with_their_subjects(database: Database, file: Path) -> None:
+    known = TableRegistry(database)
+    await known.load(write(file, [entry(ONE, name="示例旧有限公司")]))
+    await known.load(write(file, [entry(ONE, name="示例新有限公司")]))
+    assert (await known.knows_name("示例旧有限公司"), await known.knows_name("示例新有限公司")) == (False, True)
+    with pytest.raises(RegistryFileError):
+        await known.load(write(file, [entry(ONE, name="示例坏有限公司"), "{"]))
+    assert await known.knows_name("示例新有限公司")
+    assert not await known.knows_name("示例坏有限公司")
+
+
+async def test_tables_of_an_earlier_release_are_loaded_anew(database: Database, file: Path) -> None:
+    """An earlier release kept the digest of the file alone, and no names."""
+    known = TableRegistry(database)
+    await known.load(write(file, [entry(ONE)]))
+    async with database.write() as connection:
+        await connection.execute(registry._names.delete())
+        await connection.execute(registry._loaded.update().values(digest=digest_of(file)))
+    assert not await known.knows_name(entry(ONE).name)
+    await known.load(file)
+    assert await known.knows_name(entry(ONE).name)
 
 
 async def test_an_empty_file_knows_nobody(database: Database, file: Path) -> None:
@@ -160,6 +207,8 @@ async def test_a_database_that_is_not_there_is_never_taken_for_an_unknown_subjec
     async with open_database(url, patience=timedelta(seconds=1)) as database:
         with pytest.raises(RegistryUnavailableError):
             await TableRegistry(database).lookup(ONE)
+        with pytest.raises(RegistryUnavailableError):
+            await TableRegistry(database).knows_name("示例机械厂")
         with pytest.raises(StoreUnavailableError):
             await TableRegistry(database).load(write(file, [entry(ONE)]))
     # As in test_database.py: the thread of a connection that failed tells the loop of its end.

@@ -123,6 +123,9 @@ class TableOfSubjects(Registry):
     async def lookup(self, uscc: Uscc) -> RegistryEntry | None:
         return self.entries.get(uscc)
 
+    async def knows_name(self, name: str) -> bool:
+        return any(name == entry.name for entry in self.entries.values())
+
 
 class Recorder(Observer):
     """Remembers outcomes, and does what a test wants at a step."""
