@@ -8,21 +8,38 @@ All names are recognisably invented (示例…), all codes are computed, and no 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Final
 
 from contract.days import DayRange, start_of_day, years_after
+from contract.money import Fen
 from contract.province import Province
-from contract.uscc import ALPHABET, Uscc
+from contract.uscc import ALPHABET, Uscc, organisation_code
 from huren.common.v1 import common_pb2
 from sandbox.dice import Dice
+from sandbox.facts import Aside as Aside
+from sandbox.facts import AsideKind as AsideKind
 from sandbox.facts import Enterprise as Enterprise
+from sandbox.facts import FactState as FactState
 from sandbox.facts import ListFact as ListFact
+from sandbox.facts import Outcome as Outcome
 from sandbox.facts import PenaltyFact as PenaltyFact
 from sandbox.facts import World as World
+from sandbox.facts import Written as Written
 from sandbox.terms import publicity_until, terms_of
-from sandbox.vocabulary import CYCLE, Authority, Case, ListWords, Vocabulary, code_of, vocabulary, wan_amount
+from sandbox.vocabulary import (
+    CYCLE,
+    Authority,
+    Case,
+    ListWords,
+    Vocabulary,
+    amount_notations,
+    category,
+    code_of,
+    vocabulary,
+    wan_amount,
+)
 
 
 def generate(*, seed: int, size: int, day: date) -> World:
@@ -34,6 +51,7 @@ def generate(*, seed: int, size: int, day: date) -> World:
     - Three in ten subjects have something. The first of their records go round every cell that a catalogue carries in every
       province, and are recent, so that from about 350 subjects on no cell is empty everywhere.
     - Records lie within the last seven years, most within five. None reaches a platform after `as_of`.
+    - The asides depend on the size too: they befall subjects without a part, where there are any.
     - Codes are computed, with organisation codes that begin with MY: so they are valid without being taken from anybody.
 
     Args:
@@ -50,6 +68,7 @@ def generate(*, seed: int, size: int, day: date) -> World:
         raise ValueError(f"expected a size of at least {len(made.enterprises)}, got {size}")
     for number in range(size - len(made.enterprises)):
         made.add_subject(number)
+    asides = tuple(aside for province in Province for aside in made.asides_of(province))
     return World(
         day=day,
         as_of=start_of_day(day) - _AS_OF_BEFORE_DAY,
@@ -57,6 +76,7 @@ def generate(*, seed: int, size: int, day: date) -> World:
         penalties=tuple(made.penalties),
         list_entries=tuple(made.list_entries),
         cast=made.cast,
+        asides=asides,
     )
 
 
@@ -118,6 +138,7 @@ class _Generator:
         self._cells = self._dice("cells").shuffled(self._all_cells())
         self._fresh = self._days(first=_WINDOW_YEARS, last=0)
         self._old = self._days(first=_YEARS, last=_WINDOW_YEARS)
+        self._recent = self._between(days=(700, 60))
 
     # --- The cast ---------------------------------------------------------------------------------------------------------------
 
@@ -389,15 +410,27 @@ class _Generator:
         within: DayRange | None = None,
     ) -> None:
         key = self._next_key("P", subject)
+        self.penalties.append(self._new_penalty(key, subject, province, domain, trade=self._trades[-1], within=within))
+
+    def _new_penalty(
+        self,
+        key: str,
+        subject: Enterprise,
+        province: Province,
+        domain: str,
+        *,
+        trade: str,
+        within: DayRange | None,
+    ) -> PenaltyFact:
         dice = self._dice("penalty", key)
         decided_on = dice.working_day(within or self._fresh)
         revoked = subject.status == _REVOKED
-        case = self._case(dice, domain, province, decided_on, revoked=revoked)
+        case = self._case(dice, domain, province, decided_on, trade=trade, revoked=revoked)
         terms = terms_of(dice, case, self._words, decided_on, revoked=revoked)
         summary = terms.may_be_summary and dice.chance(0.6)
         performed_on = self._performed(dice, subject, decided_on, summary=summary)
         authority = self._authority(dice, subject, province, domain)
-        fact = PenaltyFact(
+        return PenaltyFact(
             key=key,
             province=province,
             domain=domain,
@@ -418,10 +451,8 @@ class _Generator:
             publicity_until=publicity_until(dice, decided_on, terms, summary=summary),
             received_at=_received_at(dice, performed_on or decided_on),
         )
-        self.penalties.append(fact)
 
-    def _case(self, dice: Dice, domain: str, province: Province, on: date, *, revoked: bool) -> Case:
-        trade = self._trades[-1]
+    def _case(self, dice: Dice, domain: str, province: Province, on: date, *, trade: str, revoked: bool) -> Case:
         cases = [case for case in self._words.cases[domain] if case.possible(province, on)]
         revoking = [case for case in cases if "REVOKE_LICENCE" in case.sometimes and not case.trades]
         if revoked and revoking:
@@ -505,6 +536,105 @@ class _Generator:
             letters=authority.letters, mark=mark, year=on.year, month=on.month, day=on.day, serial=serial
         ).replace("决决", "决")
 
+    # --- Asides -----------------------------------------------------------------------------------------------------------------
+
+    def asides_of(self, province: Province) -> list[Aside]:
+        """One of each kind, in a province. Comes after everything else: document numbers are given once."""
+        asides = [self._aside(kind, province, number) for number, kind in enumerate(AsideKind)]
+        return [aside for aside in asides if aside is not None]
+
+    def _aside(self, kind: AsideKind, province: Province, number: int) -> Aside | None:
+        key = f"A{province.value}{number:05d}-000"
+        dice = self._dice("aside", key)
+        able = [at for at in range(len(self.enterprises)) if self._may_be_aside(kind, at)]
+        known = [fact for fact in self.penalties if fact.province == province and fact.decided_on in self._fresh]
+        if not able or not known:
+            return None
+        subject_at = dice.one_of([at for at in able if at >= len(self.cast)] or able)
+        subject, trade = self.enterprises[subject_at], self._trades[subject_at]
+        original = dice.one_of(known) if kind in _AGAIN else None
+        subject = subject if original is None else original.subject
+        fact = self._new_penalty(key, subject, province, _ASIDE_DOMAIN, trade=trade, within=self._recent)
+        if original is not None:
+            fact = self._again(kind, original, fact)
+        elif kind is AsideKind.RETURNED:
+            other = dice.one_of([other for other in Province if other != province])
+            authority = self._words.authorities[other, _ASIDE_DOMAIN][0]
+            fact = replace(fact, authority=authority.name, authority_uscc=authority.uscc)
+        elif kind is AsideKind.CENTRAL:
+            fact = replace(fact, authority=_CENTRAL_AUTHORITY, authority_uscc="")
+        elif kind is AsideKind.NOT_A_PENALTY:
+            number_of_none = fact.document_number.replace("罚", "不罚", 1)
+            fact = replace(
+                fact,
+                document_number=number_of_none,
+                content=_NO_PENALTY,
+                fine=None,
+                confiscation=None,
+                performed_on=None,
+            )
+        elif kind is AsideKind.VAGUE_AMOUNT:
+            fact = replace(fact, fine=Fen(3_000_000))
+        return Aside(
+            kind=kind,
+            fact=fact,
+            state=_STATES.get(kind, FactState.IN_FORCE),
+            written=self._written(kind, subject, fact.decided_on),
+            same_as="" if original is None else original.key,
+        )
+
+    def _may_be_aside(self, kind: AsideKind, at: int) -> bool:
+        subject = self.enterprises[at]
+        usual = subject.kind == _COMPANY and subject.status == _ACTIVE and not subject.former_names
+        return usual and (kind is not AsideKind.REGISTRATION_NUMBER_ONLY or bool(subject.registration_number))
+
+    def _again(self, kind: AsideKind, original: PenaltyFact, new: PenaltyFact) -> PenaltyFact:
+        """The original decision as another row."""
+        again = replace(original, key=new.key, received_at=original.received_at + timedelta(hours=1))
+        match kind:
+            case AsideKind.DUPLICATE:
+                return replace(again, document_number=original.document_number.translate(_OTHER_NOTATION))
+            case AsideKind.OTHER_DOMAIN:
+                others = [domain for domain in _SMALL_DOMAINS if domain != original.domain]
+                return replace(again, domain=others[0])
+            case _:
+                fine = Fen((original.fine or 0) + 10_000)
+                return replace(
+                    again,
+                    categories=(category("FINE"),),
+                    content=f"罚款{amount_notations(fine)[0]}。",
+                    fine=fine,
+                    confiscation=None,
+                )
+
+    def _written(self, kind: AsideKind, subject: Enterprise, on: date) -> Written:
+        name = next(
+            (name for name, last in sorted(subject.former_names, key=lambda n: n[1]) if on <= last), subject.name
+        )
+        match kind:
+            case AsideKind.NAME_ONLY:
+                return Written(name=name)
+            case AsideKind.REGISTRATION_NUMBER_ONLY:
+                return Written(name=name, registration_number=subject.registration_number)
+            case AsideKind.ORGANISATION_CODE_ONLY:
+                return Written(name=name, organisation_code=organisation_code(subject.uscc))
+            case AsideKind.MASKED_CODE:
+                return Written(name=name, uscc=f"{subject.uscc[:8]}********{subject.uscc[-2:]}")
+            case AsideKind.LONG_CODE:
+                return Written(name=name, uscc=f"{subject.uscc[:9]}0{subject.uscc[9:]}")
+            case AsideKind.NATURAL_PERSON:
+                return Written(name="示某")
+            case AsideKind.NOBODYS:
+                return Written(name=f"{name[:2]}示例无主有限公司")
+            case _:
+                return Written(
+                    name=name,
+                    uscc=subject.uscc,
+                    organisation_code=organisation_code(subject.uscc),
+                    registration_number=subject.registration_number,
+                    fine="约三万元" if kind is AsideKind.VAGUE_AMOUNT else None,
+                )
+
     # --- Small things -----------------------------------------------------------------------------------------------------------
 
     def _dice(self, *label: object) -> Dice:
@@ -566,6 +696,16 @@ class _Generator:
 
 
 _CENTRAL: Final = "100000"
+_CENTRAL_AUTHORITY: Final = "国家市场监督管理总局"
+_NO_PENALTY: Final = "违法行为轻微并及时改正，没有造成危害后果，不予行政处罚。"
+_ASIDE_DOMAIN: Final = "market_regulation"
+_AGAIN: Final = (AsideKind.DUPLICATE, AsideKind.OTHER_DOMAIN, AsideKind.CONFLICT)
+_STATES: Final = {
+    AsideKind.REVOKED: FactState.REVOKED,
+    AsideKind.REPAIRED: FactState.REPAIRED,
+    AsideKind.NOT_A_PENALTY: FactState.NOT_A_PENALTY,
+}
+_OTHER_NOTATION: Final = str.maketrans("〔〕﹝﹞[]（）0123456789", "[][]〔〕()０１２３４５６７８９")
 _MANY_RECORDS: Final = 64
 _MANY_DOMAINS: Final = (
     "transport",

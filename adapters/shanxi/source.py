@@ -4,18 +4,21 @@
 - A type of data (penalties, lists) is answered in full or not at all. One that fails leaves the other alone. Nothing is asked
   twice: whoever wants the answer asks again.
 - Chunks hold together if every one names the same total and all of them have exactly that many rows, told apart by `Id`.
-- A code of the profile that the platform calls otherwise stops the source until it is started again, by somebody who looked. A
-  code that the profile does not know is left to the mapping, which refuses the rows that bear it.
+- A code of the profile that the platform calls otherwise than the profile does on that day (机构改革) stops the source until it is
+  started again, by somebody who looked. A code that the profile does not know is left to the mapping, which refuses the rows that
+  bear it.
 - A query takes one unified and one organisation code; former codes are asked for one by one. The service cannot be asked by
-  registration number.
+  registration number. It compares names letter by letter, and old rows are in traditional characters: each name is asked for in
+  every spelling, so many at a time.
+- The service counts its changes, each type of data for itself. A place in what it was supplied with is a place in both.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Annotated, Final
 
 import aiohttp
@@ -24,24 +27,34 @@ from pydantic import Field, HttpUrl
 
 from adapters.sdk.assembly import (
     Found,
-    PairedQuestion,
     earliest_by_cell,
+    fetch_by_key,
     in_time,
     kinds_in_pairs,
     paired_questions,
+    read_places,
     settle_by_kind,
+    spelled_names,
+    write_places,
 )
-from adapters.sdk.profile_check import columns_read
-from adapters.sdk.source import RawRow, Search, SourceAnswer, SourceError
+from adapters.sdk.profile import CodeTable, Form, UnknownCodeError
+from adapters.sdk.source import RawRow, RowKey, Search, SourceAnswer, SourceError, Supplied
 from adapters.shanxi import wire
 from adapters.shanxi.profile import DOMAINS, NAMES, QUERY_PENALTY, QUERY_SERIOUS_LIST
 from contract.catalogue import PENALTY, SERIOUS_LIST, CellKey
+from contract.days import china_day
 from runtime.clock import Clock, system_clock
 from runtime.settings import Settings
 
-_OPERATIONS: Final[Mapping[int, str]] = {PENALTY: QUERY_PENALTY.name, SERIOUS_LIST: QUERY_SERIOUS_LIST.name}
-_COLUMNS: Final = {form.name: columns_read(form) | form.ignored.keys() for form in (QUERY_PENALTY, QUERY_SERIOUS_LIST)}
+_FORMS: Final[Mapping[int, Form]] = {PENALTY: QUERY_PENALTY, SERIOUS_LIST: QUERY_SERIOUS_LIST}
 _DATA_TYPES: Final = {"CF": PENALTY, "MD": SERIOUS_LIST}
+_TYPE_OF_FAMILY: Final = {_FORMS[kind].row_family: data_type for data_type, kind in _DATA_TYPES.items()}
+_NAMES_AT_ONCE: Final = 20
+_IDS_AT_ONCE: Final = 20
+"""README.md: a request with more elements is refused."""
+
+_CHANGED: Final = "QueryChanged"
+_BY_ID: Final = "QueryById"
 _ANSWERED: Final = frozenset({200, 500})
 """SOAP 1.1, 6.2: a fault comes with status 500."""
 
@@ -99,7 +112,7 @@ class ShanxiSource:
 
         kinds = {kind for _, kind in search.cells & data_times.keys()}
         async with asyncio.TaskGroup() as group:
-            tasks = {kind: group.create_task(self._rows_or_reason(_OPERATIONS[kind], search)) for kind in kinds}
+            tasks = {kind: group.create_task(self._rows_or_reason(_FORMS[kind], search)) for kind in kinds}
         found = {kind: task.result() for kind, task in tasks.items()}
         return settle_by_kind(search, found, supplied=data_times, searched=searched)
 
@@ -109,14 +122,45 @@ class ShanxiSource:
         Raises:
             SourceError: The service does not answer, or the source is stopped.
         """
-        await self._check_codes()
-        if self._stopped:
-            raise SourceError(self._stopped)
+        await self._check_codes_or_stop()
         return await self._data_times()
+
+    async def supplied_since(self, cursor: str, limit: int) -> Supplied:
+        """Gives what changed after a place, some of each type of data.
+
+        Raises:
+            SourceError: The service does not answer, the source is stopped, or the cursor is none of this source.
+        """
+        places = read_places(cursor, _DATA_TYPES)
+        await self._check_codes_or_stop()
+        share = max(1, limit // len(_DATA_TYPES))
+        rows: list[RawRow] = []
+        expected, is_all = 0, True
+        for data_type, place in places.items():
+            part = await self._changed(data_type, place, share)
+            rows += part.rows
+            places[data_type] = part.cursor
+            expected += part.expected
+            is_all = is_all and part.is_all
+        return Supplied(rows=tuple(rows), cursor=write_places(places), is_all=is_all, expected=expected)
+
+    async def by_key(self, keys: Collection[RowKey]) -> Mapping[RowKey, RawRow | None]:
+        """Gives rows as they stand now, by their keys.
+
+        Raises:
+            SourceError: The service does not answer, the source is stopped, or a key is of no form of it.
+        """
+        await self._check_codes_or_stop()
+        return await fetch_by_key(keys, _TYPE_OF_FAMILY, self._by_id, at_once=_IDS_AT_ONCE)
 
     async def close(self) -> None:
         """Lets go of the connections."""
         await self._session.close()
+
+    async def _by_id(self, family: str, ids: Sequence[str]) -> Mapping[str, RawRow]:
+        data_type = _TYPE_OF_FAMILY[family]
+        fields = (("Type", data_type), *(("Id", key) for key in ids))
+        return wire.read_by_id(await self._ask(_BY_ID, fields), _BY_ID, _FORMS[_DATA_TYPES[data_type]], ids)
 
     def _in_time(self, until: datetime) -> AbstractAsyncContextManager[None]:
         return in_time(until, self._now, share=_OWN_TIME)
@@ -129,36 +173,42 @@ class ShanxiSource:
                 return
             for table in NAMES:
                 names = wire.read_code_table(await self._ask("GetCodeTable", (("Table", table.name),)))
-                for code, expected in table.values.items():
+                for code, expected in _in_force(table, china_day(now)):
                     got = names.get(code)
                     if got != expected:
                         self._stopped = f"code table {table.name}: expected {code} to be {expected!r}, got {got!r}"
                         return
             self._codes_good_until = now + timedelta(seconds=self._settings.check_codes_every_s)
 
+    async def _check_codes_or_stop(self) -> None:
+        await self._check_codes()
+        if self._stopped:
+            raise SourceError(self._stopped)
+
     async def _data_times(self) -> Mapping[CellKey, datetime]:
         rows = wire.read_data_times(await self._ask("GetDataTime", ()))
         return earliest_by_cell(rows, DOMAINS.values, _DATA_TYPES)
 
-    async def _rows_or_reason(self, operation: str, search: Search) -> Found:
+    async def _rows_or_reason(self, form: Form, search: Search) -> Found:
         """The rows of one type of data, or why there are none to rely on."""
         rows: dict[str, RawRow] = {}
         try:
             async with self._in_time(search.until):
-                for question in map(_fields, paired_questions(search)):
-                    rows |= await self._all_chunks(operation, question)
+                for question in _questions(search):
+                    for key, row in (await self._all_chunks(form, question)).items():
+                        if rows.setdefault(key, row) != row:
+                            return f"{form.name}: row {key} changed while questions were asked"
         except SourceError as error:
             return str(error)
         return tuple(rows.values())
 
-    async def _all_chunks(self, operation: str, question: _Fields) -> Mapping[str, RawRow]:
+    async def _all_chunks(self, form: Form, question: _Fields) -> Mapping[str, RawRow]:
+        operation = form.name
         found: dict[str, RawRow] = {}
         total: int | None = None
         cursor, seen = "", {""}
         while True:
-            chunk = wire.read_chunk(
-                await self._ask(operation, (*question, ("Cursor", cursor))), operation, _COLUMNS[operation]
-            )
+            chunk = wire.read_chunk(await self._ask(operation, (*question, ("Cursor", cursor))), operation, form)
             total = chunk.total if total is None else total
             if chunk.total != total or total > self._settings.max_rows:
                 expected = f"at most {self._settings.max_rows}" if chunk.total == total else f"{total} in every chunk"
@@ -175,6 +225,24 @@ class ShanxiSource:
         if len(found) != total:
             raise SourceError(f"{operation}: expected {total} rows, got {len(found)}")
         return found
+
+    async def _changed(self, data_type: str, place: str, limit: int) -> wire.Changes:
+        """At least so many rows of a type of data that changed after a place, or all there are."""
+        form = _FORMS[_DATA_TYPES[data_type]]
+        rows: list[RawRow] = []
+        expected: int | None = None
+        seen = {place}
+        while True:
+            fields = (("Type", data_type), ("Cursor", place))
+            chunk = wire.read_changes(await self._ask(_CHANGED, fields), _CHANGED, form)
+            if chunk.rows and chunk.cursor in seen:
+                raise SourceError(f"{_CHANGED}: the cursors go round in a circle, or stand still")
+            seen.add(chunk.cursor)
+            expected = chunk.expected if expected is None else expected
+            rows += chunk.rows
+            place = chunk.cursor
+            if chunk.is_all or len(rows) >= limit:
+                return wire.Changes(expected, place, chunk.is_all, tuple(rows))
 
     async def _ask(self, operation: str, fields: _Fields) -> etree._Element:
         request = wire.write_request(operation, (("AppKey", self._settings.app_key), *fields))
@@ -200,7 +268,17 @@ async def open_source(settings: SourceSettings, *, now: Clock = system_clock) ->
     return ShanxiSource(settings, now=now)
 
 
-def _fields(question: PairedQuestion) -> _Fields:
-    """A question as the service takes it; an empty element is not asked for."""
-    names = (("EntName", name) for name in question.names)
-    return (("CreditCode", question.code), ("OrgCode", question.organisation_code), *names)
+def _in_force(table: CodeTable, day: date) -> Iterator[tuple[str, object]]:
+    """The codes that have a name on a day, with it."""
+    for code in table.values:
+        try:
+            yield code, table.meaning(code, day)
+        except UnknownCodeError:
+            continue
+
+
+def _questions(search: Search) -> Iterator[_Fields]:
+    """What to ask the service, so many names at a time; an empty element is not asked for."""
+    for question in paired_questions(search, names=spelled_names(search), names_at_once=_NAMES_AT_ONCE):
+        names = (("EntName", name) for name in question.names)
+        yield (("CreditCode", question.code), ("OrgCode", question.organisation_code), *names)

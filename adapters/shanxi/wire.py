@@ -4,19 +4,23 @@
 - Answers are UTF-8. Whatever says DOCTYPE is refused before it is parsed, and again if the parser found one. No entity is
   resolved, no DTD or other file is loaded, nothing is fetched, and libxml2's limits on depth and size of text stay on.
 - An absent element and an empty one are the same: every column of a form is handed over, as text.
-- An element that stands twice in a row, has children, or is of another namespace makes the whole answer unusable.
+- An element that stands twice in a row, has children, or is of another namespace makes the whole answer unusable. So does one that
+  the form does not have: the service speaks another version of it, and what else changed is not known.
+- What a row says about when it was received may be unreadable: the row is handed over all the same, without that instant.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from lxml import etree
 
+from adapters.sdk.forms import UnknownHeaderError, columns_of, recognise
 from adapters.sdk.notation import NotationError, read_china_timestamp
+from adapters.sdk.profile import Form
 from adapters.sdk.source import RawRow, SourceError
 
 NAMESPACE: Final = "http://service.credit.shanxi.demo/"
@@ -35,6 +39,23 @@ class Chunk:
 
     total: int
     next_cursor: str
+    rows: tuple[RawRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """One chunk of what changed.
+
+    Attributes:
+        expected: Number of rows that are still to come with these.
+        cursor: What to ask with for what changed after these.
+        is_all: Whether nothing more has changed at this moment.
+        rows: The rows, each as it stands now, with those that the platform repeats.
+    """
+
+    expected: int
+    cursor: str
+    is_all: bool
     rows: tuple[RawRow, ...]
 
 
@@ -77,13 +98,42 @@ def read_result(content: bytes, operation: str) -> etree._Element:
     return result
 
 
-def read_chunk(result: etree._Element, form: str, columns: Iterable[str]) -> Chunk:
-    """One chunk of rows, each with at least these columns."""
-    total = _text(result, "TotalCount")
-    if not (total.isascii() and total.isdecimal() and len(total) <= 9):  # noqa: PLR2004  # far above any limit on rows
-        raise SourceError(f"{form}: expected a number as TotalCount, got {_shown(total)}")
-    rows = tuple(_row(dict.fromkeys(columns, "") | values, form) for values in _rows(result))
-    return Chunk(int(total), _text(result, "NextCursor"), rows)
+def read_chunk(result: etree._Element, operation: str, form: Form) -> Chunk:
+    """One chunk of rows of a form, each with every column of it."""
+    total = _number(result, "TotalCount", operation)
+    return Chunk(total, _text(result, "NextCursor"), _rows_of(result, operation, form))
+
+
+def read_changes(result: etree._Element, operation: str, form: Form) -> Changes:
+    """One chunk of what changed, which holds together: a row that was lost on the way would be passed over for ever."""
+    expected, here = _number(result, "TotalCount", operation), _number(result, "RowCount", operation)
+    cursor, more = _text(result, "NextCursor"), _text(result, "More")
+    if not cursor:
+        raise SourceError(f"{operation}: expected a NextCursor, got none")
+    if more not in {"0", "1"}:
+        raise SourceError(f"{operation}: expected More to be 0 or 1, got {_shown(more)}")
+    rows = _rows_of(result, operation, form)
+    distinct = _distinct(rows, operation)
+    if distinct != here:
+        raise SourceError(f"{operation}: expected {here} rows, got {distinct}")
+    if more == "0" and here != expected:
+        raise SourceError(f"{operation}: expected {expected} rows in the last chunk, got {here}")
+    if more == "1" and not 0 < here < expected:
+        raise SourceError(f"{operation}: expected more than none and fewer than {expected} rows, got {here}")
+    return Changes(expected, cursor, more == "0", rows)
+
+
+def read_by_id(result: etree._Element, operation: str, form: Form, asked: Collection[str]) -> Mapping[str, RawRow]:
+    """The rows that exist of those that were asked for, by their `Id`. All of them, or the answer is none."""
+    total = _number(result, "TotalCount", operation)
+    rows = _rows_of(result, operation, form)
+    distinct = _distinct(rows, operation)
+    if distinct != total:
+        raise SourceError(f"{operation}: expected {total} rows, got {distinct}")
+    found = {row.key: row for row in rows}
+    if not found.keys() <= set(asked):
+        raise SourceError(f"{operation}: got a row that was not asked for")
+    return found
 
 
 def read_code_table(result: etree._Element) -> Mapping[str, str]:
@@ -149,11 +199,36 @@ def _column(element: etree._Element) -> str:
     return tag.removeprefix(f"{{{NAMESPACE}}}")
 
 
-def _row(values: Mapping[str, str], form: str) -> RawRow:
-    key = values.get("Id", "").strip()
+def _rows_of(result: etree._Element, operation: str, form: Form) -> tuple[RawRow, ...]:
+    columns = columns_of(form)
+    return tuple(_row(dict.fromkeys(columns, "") | values, operation, form) for values in _rows(result))
+
+
+def _row(values: Mapping[str, str], operation: str, form: Form) -> RawRow:
+    try:
+        recognise((form,), tuple(values))
+    except UnknownHeaderError as error:
+        raise SourceError(f"{operation}: {error}") from error
+    key = values["Id"].strip()
     if not key:
-        raise SourceError(f"{form}: a row has no Id")
-    return RawRow(form=form, key=key, values=values, received_at=_instant(values.get("RecvTime", ""), "RecvTime"))
+        raise SourceError(f"{operation}: a row has no Id")
+    return RawRow(form=form.name, key=key, values=values, received_at=_instant_or_none(values["RecvTime"]))
+
+
+def _distinct(rows: Iterable[RawRow], operation: str) -> int:
+    """How many rows there are, told apart by their keys."""
+    by_key: dict[str, RawRow] = {}
+    for row in rows:
+        if by_key.setdefault(row.key, row) != row:
+            raise SourceError(f"{operation}: row {row.key} stands twice in a chunk, with another content")
+    return len(by_key)
+
+
+def _number(result: etree._Element, name: str, operation: str) -> int:
+    text = _text(result, name)
+    if not (text.isascii() and text.isdecimal() and len(text) <= 9):  # noqa: PLR2004  # far above any limit on rows
+        raise SourceError(f"{operation}: expected a number as {name}, got {_shown(text)}")
+    return int(text)
 
 
 def _text(result: etree._Element, name: str) -> str:
@@ -169,6 +244,13 @@ def _instant(text: str, name: str) -> datetime:
         return read_china_timestamp(text)
     except NotationError as error:
         raise SourceError(f"{name}: {error}") from error
+
+
+def _instant_or_none(text: str) -> datetime | None:
+    try:
+        return read_china_timestamp(text)
+    except NotationError:
+        return None
 
 
 def _shown(text: object) -> str:

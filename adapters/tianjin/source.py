@@ -5,13 +5,14 @@
 - Pages hold together if every one names the same total and all of them have exactly that many distinct rows; else they moved,
   and are read again from the first one.
 - The interface takes one unified and one organisation code a query; former codes are asked for one by one. It cannot be asked by
-  registration number.
+  registration number. It compares names letter by letter: each is asked for in every spelling, so many at a time.
+- The platform counts its changes, each type of data for itself. A place in what it was supplied with is a place in both.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Final
@@ -20,23 +21,37 @@ from adapters.sdk.assembly import (
     Found,
     PairedQuestion,
     earliest_by_cell,
+    fetch_by_key,
     in_time,
     kinds_in_pairs,
     paired_questions,
+    read_places,
     settle_by_kind,
+    spelled_names,
+    write_places,
 )
-from adapters.sdk.source import RawRow, Search, SourceAnswer, SourceError
+from adapters.sdk.profile import Form
+from adapters.sdk.source import RawRow, RowKey, Search, SourceAnswer, SourceError, Supplied
 from adapters.tianjin import wire
 from adapters.tianjin.client import Client, read_secret
 from adapters.tianjin.client import SourceSettings as SourceSettings
-from adapters.tianjin.profile import DOMAINS
+from adapters.tianjin.profile import DOMAINS, PROFILE
 from contract.catalogue import PENALTY, SERIOUS_LIST, CellKey
 from runtime.clock import Clock, system_clock
 
 _FORMS: Final[Mapping[int, str]] = {PENALTY: "penalties", SERIOUS_LIST: "serious-lists"}
+_VERSIONS: Final[Mapping[str, Sequence[Form]]] = {
+    family: tuple(form for form in PROFILE.forms.values() if form.row_family == family) for family in _FORMS.values()
+}
+"""A type of data is a family of forms, under the name that stands in the interface's addresses."""
 _DATA_TYPES: Final[Mapping[str, int]] = {"PEN": PENALTY, "LIST": SERIOUS_LIST}
 
+_AT_ONCE: Final = 100
+"""README.md: more names, ids or changes in one call are refused."""
+
 _WATERMARKS_WITHIN: Final = timedelta(seconds=30)
+_ROWS_WITHIN: Final = timedelta(minutes=2)
+"""Time for some of the supply, or for rows by their keys, which no query waits for."""
 _OWN_TIME: Final = 0.9
 """Part of the time until the deadline after which one type of data is given up, so that the other is still handed over in time."""
 
@@ -66,6 +81,46 @@ class TianjinSource:
         """The watermark of every cell that the platform names."""
         return await self._supply(self._now() + _WATERMARKS_WITHIN)
 
+    async def supplied_since(self, cursor: str, limit: int) -> Supplied:
+        """Gives what was supplied, or changed, after a place.
+
+        Raises:
+            SourceError: The platform does not answer, does not know the place any more, or the cursor is none of this source.
+        """
+        places = read_places(cursor, _VERSIONS)
+        left: dict[str, int] = {}
+        rows: list[RawRow] = []
+        until = self._now() + _ROWS_WITHIN
+        async with self._in_time(until):
+            # Each type of data is asked at least once, so that it is known how much is still to come.
+            while len(left) < len(places) or (any(left.values()) and len(rows) < limit):
+                for family in [family for family in places if left.get(family, 1)]:
+                    size = min(max(limit - len(rows), 1), _AT_ONCE)
+                    changes = await self._changes(family, places[family], size, until)
+                    rows += changes.rows
+                    places[family], left[family] = changes.after, changes.remaining
+        return Supplied(
+            rows=tuple(rows),
+            cursor=write_places(places),
+            is_all=not any(left.values()),
+            expected=len(rows) + sum(left.values()),
+        )
+
+    async def by_key(self, keys: Collection[RowKey]) -> Mapping[RowKey, RawRow | None]:
+        """Gives rows as they stand now, by their keys.
+
+        Raises:
+            SourceError: The platform does not answer, or a key is of no type of data.
+        """
+        until = self._now() + _ROWS_WITHIN
+
+        async def ask(family: str, ids: Sequence[str]) -> Mapping[str, RawRow]:
+            answer = await self._client.post(f"api/v1/{family}/by-ids", {"ids": ids}, until=until)
+            return wire.read_by_ids(answer, versions=_VERSIONS[family], ids=ids)
+
+        async with self._in_time(until):
+            return await fetch_by_key(keys, _VERSIONS, ask, at_once=_AT_ONCE)
+
     async def close(self) -> None:
         """Lets go of the connections."""
         await self._client.close()
@@ -79,12 +134,18 @@ class TianjinSource:
         """The rows of one kind, or why there are none to rely on."""
         try:
             async with self._in_time(search.until):
-                found: dict[str, RawRow] = {}
-                for question in map(_body, paired_questions(search)):
-                    found |= await self._all_pages(kind, question, search.until)
-                return tuple(found.values())
+                return await self._all_questions(kind, search)
         except SourceError as error:
             return f"{_FORMS[kind]}: {error}"
+
+    async def _all_questions(self, kind: int, search: Search) -> tuple[RawRow, ...]:
+        found: dict[str, RawRow] = {}
+        questions = paired_questions(search, names=spelled_names(search), names_at_once=_AT_ONCE)
+        for question in map(_body, questions):
+            found |= await self._all_pages(kind, question, search.until)
+            if len(found) > self._settings.max_rows:
+                raise SourceError(f"expected at most {self._settings.max_rows} rows, got {len(found)}")
+        return tuple(found.values())
 
     async def _all_pages(self, kind: int, question: Mapping[str, object], until: datetime) -> Mapping[str, RawRow]:
         for reading in range(1, self._settings.readings + 1):
@@ -117,7 +178,11 @@ class TianjinSource:
         size = self._settings.page_size
         body = {**question, "page": page, "size": size}
         answer = await self._client.post(f"api/v1/{_FORMS[kind]}/query", body, until=until)
-        return wire.read_page(answer, form=_FORMS[kind], page=page, size=size)
+        return wire.read_page(answer, versions=_VERSIONS[_FORMS[kind]], page=page, size=size)
+
+    async def _changes(self, family: str, after: str, size: int, until: datetime) -> wire.Changes:
+        answer = await self._client.post(f"api/v1/{family}/changes", {"after": after, "size": size}, until=until)
+        return wire.read_changes(answer, versions=_VERSIONS[family], after=after, size=size)
 
     def _in_time(self, until: datetime) -> AbstractAsyncContextManager[None]:
         return in_time(until, self._now, share=_OWN_TIME)

@@ -3,19 +3,23 @@
 - UTF-8 JSON, one object; no name twice in an object, no NaN, no half of a surrogate pair.
 - A number with a fraction becomes a Decimal, never a float. Amounts are text here, and the profile says so: the mapping refuses a
   row that has a number there.
-- A row is flat. Its values are handed over as they are; of them only `id` and `receivedTime` are read here.
+- A row is flat, and its columns are exactly those of a version of its form (adapters/sdk/forms.py). Its values are handed over as
+  they are; of them only `id` and `receivedTime` are read here. A `receivedTime` that cannot be read is none, which the mapping
+  refuses for that row; a row without an `id` is no row of this interface.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NoReturn
 
+from adapters.sdk.forms import UnknownHeaderError, recognise
 from adapters.sdk.notation import NotationError, read_epoch_timestamp
+from adapters.sdk.profile import Form
 from adapters.sdk.source import RawRow, RawValue, SourceError
 
 
@@ -30,6 +34,23 @@ class Page:
 
     total: int
     rows: tuple[RawRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Rows in the order of the numbers of their last changes.
+
+    Attributes:
+        rows: The rows.
+        after: Where to go on.
+        more: Whether there are more at this moment.
+        remaining: How many.
+    """
+
+    rows: tuple[RawRow, ...]
+    after: str
+    more: bool
+    remaining: int
 
 
 def parse(content: bytes) -> Mapping[str, object]:
@@ -67,17 +88,49 @@ def read_token(answer: Mapping[str, object]) -> tuple[str, timedelta]:
     return token, timedelta(seconds=seconds)
 
 
-def read_page(answer: Mapping[str, object], *, form: str, page: int, size: int) -> Page:
-    """One page, which must be the one that was asked for."""
+def read_page(answer: Mapping[str, object], *, versions: Sequence[Form], page: int, size: int) -> Page:
+    """One page, which must be the one that was asked for.
+
+    Args:
+        answer: The answer.
+        versions: The versions of the form in which its rows may be.
+        page: The number that was asked for.
+        size: The size that was asked for.
+    """
     if (_int(answer, "page"), _int(answer, "size")) != (page, size):
         raise SourceError(f"expected page {page} of size {size}, got {answer['page']!r} of size {answer['size']!r}")
     total = _int(answer, "total")
     if total < 0:
         raise SourceError(f"expected a total of 0 or more, got {total}")
-    rows = tuple(_row(_as_object(row, "a row"), form) for row in _array(answer, "rows"))
-    if len(rows) > size:
-        raise SourceError(f"expected at most {size} rows, got {len(rows)}")
-    return Page(total, rows)
+    return Page(total, _rows(answer, versions, size))
+
+
+def read_changes(answer: Mapping[str, object], *, versions: Sequence[Form], after: str, size: int) -> Changes:
+    """Changes after a place. Where there are more, the place that follows is another one."""
+    changes = Changes(
+        rows=_rows(answer, versions, size),
+        after=_text(answer, "next"),
+        more=_truth(answer, "more"),
+        remaining=_int(answer, "remaining"),
+    )
+    if changes.remaining < 0 or (changes.remaining > 0) != changes.more:
+        raise SourceError(f"expected as many rows to remain as more says, got {changes.remaining} and {changes.more}")
+    if not changes.after and (changes.rows or after):
+        raise SourceError("expected a place after which to go on, got none")
+    if changes.after == after and (changes.rows or changes.more):
+        raise SourceError("expected to be led on, got the place from which the changes were asked for")
+    return changes
+
+
+def read_by_ids(
+    answer: Mapping[str, object], *, versions: Sequence[Form], ids: Collection[str]
+) -> Mapping[str, RawRow]:
+    """The rows that exist of those that were asked for, by their keys."""
+    rows = _rows(answer, versions, len(ids))
+    found = {row.key: row for row in rows}
+    if len(found) != len(rows) or not found.keys() <= set(ids):
+        raise SourceError("expected each row that was asked for at most once, got others")
+    return found
 
 
 def read_supply(answer: Mapping[str, object]) -> tuple[tuple[str, str, datetime], ...]:
@@ -86,7 +139,18 @@ def read_supply(answer: Mapping[str, object]) -> tuple[tuple[str, str, datetime]
     return tuple((_text(row, "deptCode"), _text(row, "dataType"), _instant(row, "suppliedUpTo")) for row in rows)
 
 
-def _row(row: Mapping[str, object], form: str) -> RawRow:
+def _rows(answer: Mapping[str, object], versions: Sequence[Form], size: int) -> tuple[RawRow, ...]:
+    rows = tuple(_row(_as_object(row, "a row"), versions) for row in _array(answer, "rows"))
+    if len(rows) > size:
+        raise SourceError(f"expected at most {size} rows, got {len(rows)}")
+    return rows
+
+
+def _row(row: Mapping[str, object], versions: Sequence[Form]) -> RawRow:
+    try:
+        form = recognise(versions, tuple(row)).name
+    except UnknownHeaderError as error:
+        raise SourceError(f"a row has a {error}") from error
     key = _text(row, "id")
     if not key:
         raise SourceError(f"{form}: a row has no id")
@@ -95,7 +159,7 @@ def _row(row: Mapping[str, object], form: str) -> RawRow:
         if value is not None and not isinstance(value, str | int | Decimal):
             raise SourceError(f"{form}: expected a row of plain values, got {type(value).__name__} as {column}")
         values[column] = value
-    return RawRow(form=form, key=key, values=values, received_at=_instant(row, "receivedTime"))
+    return RawRow(form=form, key=key, values=values, received_at=_instant_or_none(row["receivedTime"]))
 
 
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -148,3 +212,17 @@ def _instant(answer: Mapping[str, object], name: str) -> datetime:
         return read_epoch_timestamp(_int(answer, name))
     except NotationError as error:
         raise SourceError(f"{name}: {error}") from error
+
+
+def _instant_or_none(value: object) -> datetime | None:
+    try:
+        return read_epoch_timestamp(value) if isinstance(value, int) else None
+    except NotationError:
+        return None
+
+
+def _truth(answer: Mapping[str, object], name: str) -> bool:
+    value = answer.get(name)
+    if not isinstance(value, bool):
+        raise SourceError(f"expected {name} to be a truth value, got {type(value).__name__}")
+    return value

@@ -11,7 +11,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Column, Index, MetaData, Table, Text, func, update
+from sqlalchemy import Column, Index, MetaData, Table, Text, delete, func, true, update
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from contract.days import CHINA
@@ -84,6 +84,8 @@ for _searched in (
     *(_T_YZSX.c[name] for name in ("QYMC", "SHXYDM", "ZZJGDM")),
 ):
     Index(f"I_{_searched.name}", func.trim(_searched))
+for _followed in (_T_XZCF, _T_YZSX):
+    Index(f"I_{_followed.name}_GJSJ", _followed.c.GJSJ, _followed.c.ID)
 
 
 async def load_beijing(world: World, url: str) -> None:
@@ -111,12 +113,38 @@ async def load_beijing(world: World, url: str) -> None:
         await engine.dispose()
 
 
-async def advance_beijing(url: str, to: datetime) -> None:
-    """Says for every domain that everything up to an instant was received."""
+async def advance_beijing(url: str, to: datetime, *, domain: str | None = None) -> None:
+    """Says that everything up to an instant was received.
+
+    Args:
+        url: As for `load_beijing`.
+        to: The instant.
+        domain: Of which domain. None: of every one.
+    """
+    of = true() if domain is None else _T_GJ.c["LYBM"] == _DOMAIN_CODES[domain]
     engine = create_async_engine(url)
     try:
         async with engine.begin() as connection:
-            await connection.execute(update(_T_GJ).values(GJJZ=_china_time(to)))
+            await connection.execute(update(_T_GJ).where(of).values(GJJZ=_china_time(to)))
+    finally:
+        await engine.dispose()
+
+
+async def supply_beijing(url: str, fact: PenaltyFact | ListFact, at: datetime | str) -> None:
+    """Supplies a fact: as a new row, or as a change of the row that has its key. `T_GJ` stays as it is.
+
+    Args:
+        url: As for `load_beijing`.
+        fact: The fact.
+        at: When its load began, or what the platform writes in place of that.
+    """
+    table, row = (_T_XZCF, _penalty_row(0, fact)) if isinstance(fact, PenaltyFact) else (_T_YZSX, _list_row(0, fact))
+    row["GJSJ"] = at if isinstance(at, str) else _china_time(at)
+    engine = create_async_engine(url)
+    try:
+        async with engine.begin() as connection:
+            await connection.execute(delete(table).where(table.c["ID"] == row["ID"]))
+            await connection.execute(table.insert(), row)
     finally:
         await engine.dispose()
 

@@ -2,9 +2,10 @@
 
     python -m sandbox.platforms.shanxi --seed 1 --size 400 --day 2026-11-22 --announce run/shanxi.json
 
-- Its rows are the facts of a world, and always in the same order: by `Id`.
+- Its rows are the facts of a world, found in the order of `Id`. What changes gets the next change number (`Book`).
 - It has the platform's defects: every third chunk repeats a row, empty elements are left out of every second row, and document
   numbers of rows received before 2023 are in traditional characters. What else goes wrong is `Faults`, for tests.
+- With `--dirt N` it holds N rows more that disclose nothing, or not simply (`World.asides`).
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
-from typing import Final
+from typing import Final, Self
 
 from aiohttp import web
 from lxml import etree
@@ -26,7 +27,7 @@ from contract.uscc import organisation_code
 from huren.fragment.v1 import record_pb2
 from runtime.process import StopSignal, run_process
 from sandbox.platforms import CATEGORY_WORDS, name_on, serve, server_options, up_to_this_hour, world_of
-from sandbox.world import ListFact, PenaltyFact, World
+from sandbox.world import Aside, FactState, ListFact, PenaltyFact, World
 
 APP_KEY: Final = "huren-14"
 CHUNK: Final = 20
@@ -88,6 +89,16 @@ _TABLES: Final = {
     "category": tuple((code, CATEGORY_WORDS[category]) for category, code in _CATEGORY_CODES.items()),
     "list": tuple(_LISTS.values()),
 }
+_STATES: Final = {
+    FactState.IN_FORCE: "A",
+    FactState.REVOKED: "C",
+    FactState.REPAIRED: "R",
+    FactState.NOT_A_PENALTY: "N",
+}
+_OPERATIONS: Final = {"QueryPenalty": "CF", "QuerySeriousList": "MD"}
+_SEARCHED: Final = ("CreditCode", "OrgCode", "EntName")
+_MOST_NAMES: Final = 20
+_MOST_IDS: Final = 20
 _WITHOUT_PENALTIES: Final = "SX-FY"
 _WITH_LISTS: Final = ("SX-SCJG", "SX-SWJ", "SX-RSJ", "SX-YJJ", "SX-CZJ", "SX-TJJ", "SX-FY")
 
@@ -97,7 +108,9 @@ _TRADITIONAL: Final = str.maketrans(
 )
 _FIRST_SIMPLIFIED: Final = datetime(2023, 1, 1, tzinfo=CHINA)
 
-_Row = Mapping[str, str]
+Row = Mapping[str, str]
+"""Element to text."""
+
 _Service = Callable[[bytes], Awaitable[web.StreamResponse]]
 Fault = Callable[[_Service, bytes], Awaitable[web.StreamResponse]]
 """Answers a request in place of the service, which it may ask."""
@@ -131,6 +144,7 @@ def make_app(
     faults: Faults | None = None,
     watermark: Callable[[], datetime] | None = None,
     chunk: int = CHUNK,
+    book: Book | None = None,
 ) -> web.Application:
     """The service as an application.
 
@@ -139,8 +153,9 @@ def make_app(
         faults: What goes wrong. None: nothing.
         watermark: Up to when everything is supplied. None: the world's.
         chunk: Rows of a chunk.
+        book: What it holds instead. None: the world's facts of Shanxi.
     """
-    service = _CreditService(world, watermark or (lambda: world.as_of), chunk)
+    service = _CreditService(book or Book.of(world), watermark or (lambda: world.as_of), chunk)
     wrong = faults or Faults()
 
     async def post(request: web.Request) -> web.StreamResponse:
@@ -161,11 +176,65 @@ def as_supplied(document_number: str, received_at: datetime) -> str:
 # --- The service ------------------------------------------------------------------------------------------------------
 
 
+class Book:
+    """The rows that the service holds, by type of data, with the number of the last change of each."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, dict[str, tuple[int, Row]]] = {"CF": {}, "MD": {}}
+        self._by_value: dict[tuple[str, str, str], dict[str, Row]] = {}
+        self._changes = 0
+
+    @classmethod
+    def of(cls, world: World, *, dirt: int = 0) -> Self:
+        """The world's facts of Shanxi in the order in which they were received, then so many of its asides."""
+        book = cls()
+        facts: tuple[PenaltyFact | ListFact, ...] = (*world.penalties, *world.list_entries)
+        ours = [fact for fact in facts if fact.province == Province.SHANXI]
+        for fact in sorted(ours, key=lambda fact: (fact.received_at, fact.key)):
+            match fact:
+                case PenaltyFact():
+                    book.put("CF", penalty_row(fact))
+                case ListFact():
+                    book.put("MD", list_row(fact))
+        for aside in [aside for aside in world.asides if aside.fact.province == Province.SHANXI][:dirt]:
+            book.put("CF", aside_row(aside))
+        return book
+
+    def put(self, data_type: str, row: Row) -> None:
+        """Adds a row, or changes the one that has its `Id`."""
+        self.remove(data_type, row["Id"])
+        self._changes += 1
+        self._rows[data_type][row["Id"]] = (self._changes, row)
+        for column in _SEARCHED:
+            self._by_value.setdefault((data_type, column, row[column]), {})[row["Id"]] = row
+
+    def remove(self, data_type: str, key: str) -> None:
+        """Takes a row away, where there is one. It is no change that anybody is told of."""
+        _, row = self._rows[data_type].pop(key, (0, None))
+        if row is not None:
+            for column in _SEARCHED:
+                del self._by_value[data_type, column, row[column]][key]
+
+    def find(self, data_type: str, wanted: Iterable[tuple[str, str]]) -> list[Row]:
+        """The rows in which one of these elements holds this text, in the order of `Id`; no text is not searched for."""
+        found: dict[str, Row] = {}
+        for column, text in wanted:
+            found |= self._by_value.get((data_type, column, text), {}) if text else {}
+        return [found[key] for key in sorted(found)]
+
+    def by_id(self, data_type: str, keys: Iterable[str]) -> list[Row]:
+        """The rows that exist of these, in the order of `Id`."""
+        rows = self._rows[data_type]
+        return [rows[key][1] for key in sorted(set(keys)) if key in rows]
+
+    def changed(self, data_type: str, after: int) -> list[tuple[int, Row]]:
+        """The rows that changed after a change, each with the number of its last one, in that order."""
+        return sorted((c for c in self._rows[data_type].values() if c[0] > after), key=lambda change: change[0])
+
+
 class _CreditService:
-    def __init__(self, world: World, watermark: Callable[[], datetime], chunk: int) -> None:
-        penalties = [_penalty_row(fact) for fact in world.penalties if fact.province == Province.SHANXI]
-        entries = [_list_row(fact) for fact in world.list_entries if fact.province == Province.SHANXI]
-        self._rows = {"QueryPenalty": _by_value(penalties), "QuerySeriousList": _by_value(entries)}
+    def __init__(self, book: Book, watermark: Callable[[], datetime], chunk: int) -> None:
+        self._book = book
         self._watermark = watermark
         self._chunk = chunk
 
@@ -185,6 +254,10 @@ class _CreditService:
         match operation:
             case "QueryPenalty" | "QuerySeriousList":
                 self._query(operation, request, result)
+            case "QueryChanged":
+                self._changed(request, result)
+            case "QueryById":
+                self._by_id(request, result)
             case "GetCodeTable":
                 table = _TABLES.get(_field(request, "Table"), ())
                 _add_rows(result, [{"Code": code, "Name": name} for code, name in table])
@@ -195,11 +268,12 @@ class _CreditService:
         return _envelope(response)
 
     def _query(self, operation: str, request: etree._Element, result: etree._Element) -> None:
+        names = _fields(request, "EntName")
+        if len(names) > _MOST_NAMES:
+            _refuse(result, f"EntName 多于 {_MOST_NAMES} 个")
+            return
         wanted = [("CreditCode", _field(request, "CreditCode")), ("OrgCode", _field(request, "OrgCode"))]
-        wanted += [("EntName", name.text or "") for name in request.iterfind(f"{{{_SERVICE}}}EntName")]
-        by_value = self._rows[operation]
-        found = {row["Id"]: row for value in wanted if value[1] for row in by_value.get(value, ())}
-        rows = [found[key] for key in sorted(found)]
+        rows = self._book.find(_OPERATIONS[operation], [*wanted, *(("EntName", name) for name in names)])
 
         number, start = (int(part) for part in (_field(request, "Cursor") or "0-0").split("-"))
         repeats = start > 0 and number % _REPEATS_EVERY == 0 and self._chunk > 1
@@ -208,7 +282,32 @@ class _CreditService:
         _add(result, "NextCursor", f"{number + 1}-{end}" if end < len(rows) else "")
         _add_rows(result, rows[start - repeats : end])
 
-    def _data_times(self) -> Iterator[_Row]:
+    def _changed(self, request: etree._Element, result: etree._Element) -> None:
+        data_type, cursor = _field(request, "Type"), _field(request, "Cursor")
+        number, after = (int(part) for part in (cursor or "0-0").split("-"))
+        changes = self._book.changed(data_type, after)
+        repeats = after > 0 and number % _REPEATS_EVERY == 0 and self._chunk > 1
+        # What is repeated is the row of the change up to which was read, where it is still the row's last one.
+        repeated = [change for change in self._book.changed(data_type, after - 1)[:1] if repeats and change[0] == after]
+        given = [*repeated, *changes][: self._chunk]
+        last = given[-1][0] if given else after
+        rest = len(repeated) + len(changes) - len(given)
+        _add(result, "TotalCount", str(len(repeated) + len(changes)))
+        _add(result, "RowCount", str(len(given)))
+        _add(result, "NextCursor", f"{number + 1}-{last}" if given else cursor or "0-0")
+        _add(result, "More", "1" if rest else "0")
+        _add_rows(result, [row for _, row in given])
+
+    def _by_id(self, request: etree._Element, result: etree._Element) -> None:
+        keys = _fields(request, "Id")
+        if len(keys) > _MOST_IDS:
+            _refuse(result, f"Id 多于 {_MOST_IDS} 个")
+            return
+        rows = self._book.by_id(_field(request, "Type"), keys)
+        _add(result, "TotalCount", str(len(rows)))
+        _add_rows(result, rows)
+
+    def _data_times(self) -> Iterator[Row]:
         at = _time(self._watermark())
         for code, _ in _DEPARTMENTS.values():
             if code != _WITHOUT_PENALTIES:
@@ -217,15 +316,8 @@ class _CreditService:
                 yield {"Dept": code, "Type": "MD", "DataTime": at}
 
 
-def _by_value(rows: Sequence[_Row]) -> Mapping[tuple[str, str], Sequence[_Row]]:
-    found: dict[tuple[str, str], list[_Row]] = {}
-    for row in rows:
-        for column in ("CreditCode", "OrgCode", "EntName"):
-            found.setdefault((column, row[column]), []).append(row)
-    return found
-
-
-def _penalty_row(fact: PenaltyFact) -> _Row:
+def penalty_row(fact: PenaltyFact) -> Row:
+    """A decision as the platform holds it."""
     return {
         "Id": fact.key,
         "DeptCode": _DEPARTMENTS.get(fact.domain, _DEPARTMENTS[""])[0],
@@ -256,7 +348,8 @@ def _penalty_row(fact: PenaltyFact) -> _Row:
     }
 
 
-def _list_row(fact: ListFact) -> _Row:
+def list_row(fact: ListFact) -> Row:
+    """An entry on a list as the platform holds it."""
     return {
         "Id": fact.key,
         "DeptCode": _DEPARTMENTS[fact.domain][0],
@@ -274,6 +367,20 @@ def _list_row(fact: ListFact) -> _Row:
         "SourceUnit": fact.authority,
         "State": "A",
         "RecvTime": _time(fact.received_at),
+    }
+
+
+def aside_row(aside: Aside) -> Row:
+    """An aside as the platform holds it."""
+    written = aside.written
+    return {
+        **penalty_row(aside.fact),
+        "EntName": written.name,
+        "CreditCode": written.uscc,
+        "OrgCode": written.organisation_code,
+        "RegNo": written.registration_number,
+        "FineAmount": _amount(aside.fact.fine) if written.fine is None else written.fine,
+        "State": _STATES[aside.state],
     }
 
 
@@ -306,13 +413,23 @@ def _field(request: etree._Element, name: str) -> str:
     return request.findtext(f"{{{_SERVICE}}}{name}") or ""
 
 
+def _fields(request: etree._Element, name: str) -> list[str]:
+    return [element.text or "" for element in request.iterfind(f"{{{_SERVICE}}}{name}")]
+
+
+def _refuse(result: etree._Element, message: str) -> None:
+    """Makes an answer the error E400."""
+    for child, text in zip(result, ("E400", message), strict=True):
+        child.text = text
+
+
 def _add(parent: etree._Element, name: str, text: str = "") -> etree._Element:
     child = etree.SubElement(parent, f"{{{_SERVICE}}}{name}")
     child.text = text or None
     return child
 
 
-def _add_rows(result: etree._Element, rows: Sequence[_Row]) -> None:
+def _add_rows(result: etree._Element, rows: Sequence[Row]) -> None:
     container = _add(result, "Rows")
     for number, row in enumerate(rows):
         element = _add(container, "Row")
@@ -454,6 +571,14 @@ def end_early(result: etree._Element) -> None:
 
 
 @alter
+def no_more(result: etree._Element) -> None:
+    """Nothing more has changed, it says, though it has."""
+    more = result.find(f"{{{_SERVICE}}}More")
+    if more is not None:
+        more.text = "0"
+
+
+@alter
 def loop(result: etree._Element) -> None:
     """The next chunk is one that was given."""
     cursor = result.find(f"{{{_SERVICE}}}NextCursor")
@@ -478,11 +603,14 @@ def rename(code: str, name: str) -> Fault:
 
 def main() -> int:
     """Serves a generated world until SIGTERM."""
-    options = server_options(__doc__).parse_args()
+    parser = server_options(__doc__)
+    parser.add_argument("--dirt", type=int, default=0, help="so many rows that are not simply true (%(default)s)")
+    options = parser.parse_args()
 
     async def run(stop: StopSignal) -> None:
         world = world_of(options)
-        app = make_app(world, watermark=lambda: up_to_this_hour(world))
+        book = Book.of(world, dirt=options.dirt)
+        app = make_app(world, watermark=lambda: up_to_this_hour(world), book=book)
         await serve(app, options, {"app_key": APP_KEY}, stop=stop)
 
     return run_process(run)

@@ -2,7 +2,7 @@
 
     python -m sandbox.platforms.tianjin --seed 1 --size 400 --day 2026-11-22 --announce run/tianjin.json
 
-- Its rows are the facts of a world, and always in the same order: by `id`.
+- Its rows are the facts of a world, and always in the same order: by `id`. More may be supplied while it runs: `supply_row`.
 - It is honest, but busy: as a program it answers every seventh call with 429. What else goes wrong is `Faults`, for tests.
 """
 
@@ -70,6 +70,9 @@ _LISTS: Final = {
 }
 _LIST_DEPARTMENTS: Final = ("0201", "0202", "0203", "0205", "0206", "0207", "0208")
 _OTHER: Final = "99"
+_SEARCHED: Final = ("creditCode", "orgCode", "entName")
+_PLACE: Final = "c-"
+"""How a place in the order of changes begins: its readers must not count on what follows."""
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _Row = Mapping[str, Any]
@@ -137,8 +140,27 @@ def make_app(
     app.router.add_post("/auth/token", platform.give_token)
     app.router.add_post("/api/v1/penalties/query", platform.query_penalties)
     app.router.add_post("/api/v1/serious-lists/query", platform.query_lists)
+    app.router.add_post("/api/v1/penalties/changes", platform.penalties_changed)
+    app.router.add_post("/api/v1/serious-lists/changes", platform.lists_changed)
+    app.router.add_post("/api/v1/penalties/by-ids", platform.penalties_by_id)
+    app.router.add_post("/api/v1/serious-lists/by-ids", platform.lists_by_id)
     app.router.add_get("/api/v1/supply", platform.supply)
     return app
+
+
+def supply_row(app: web.Application, fact: PenaltyFact | ListFact, **changes: object) -> None:
+    """Supplies a fact: as a new row, or as a change of the row that has its key.
+
+    Args:
+        app: The platform.
+        fact: The fact.
+        changes: What stands in columns of its row instead.
+    """
+    platform = app[_PLATFORM]
+    if isinstance(fact, PenaltyFact):
+        platform.penalties.put({**_penalty_row(fact), **changes})
+    else:
+        platform.lists.put({**_list_row(fact), **changes})
 
 
 # --- The platform -----------------------------------------------------------------------------------------------------
@@ -149,8 +171,8 @@ class _Platform:
         self._secret = secret
         self._now = now
         self._watermark = watermark
-        self._penalties = _Table(_penalty_row(fact) for fact in world.penalties if fact.province == Province.TIANJIN)
-        self._lists = _Table(_list_row(fact) for fact in world.list_entries if fact.province == Province.TIANJIN)
+        self.penalties = _Table(_penalty_row(fact) for fact in world.penalties if fact.province == Province.TIANJIN)
+        self.lists = _Table(_list_row(fact) for fact in world.list_entries if fact.province == Province.TIANJIN)
         self._tokens: dict[str, datetime] = {}
         self._given = 0
 
@@ -170,10 +192,10 @@ class _Platform:
         return web.json_response({"code": 0, "token": token, "expiresIn": int(TOKEN_LIFE.total_seconds())})
 
     async def query_penalties(self, request: web.Request) -> web.Response:
-        return await self._query(request, self._penalties)
+        return await self._query(request, self.penalties)
 
     async def query_lists(self, request: web.Request) -> web.Response:
-        return await self._query(request, self._lists)
+        return await self._query(request, self.lists)
 
     async def supply(self, request: web.Request) -> web.Response:
         self._authorise(request)
@@ -189,11 +211,45 @@ class _Platform:
         page, size, names = body.get("page"), body.get("size"), body.get("names")
         if not (isinstance(page, int) and page >= 1 and isinstance(size, int) and 1 <= size <= _MAX_PAGE):
             raise web.HTTPBadRequest(text="page or size is wrong")
-        if not isinstance(names, list):
-            raise web.HTTPBadRequest(text="names is no array")
+        if not (isinstance(names, list) and len(names) <= _MAX_PAGE):
+            raise web.HTTPBadRequest(text="names is wrong")
         found = table.find(str(body.get("creditCode")), str(body.get("orgCode")), names)
         rows = found[(page - 1) * size : page * size]
         return web.json_response({"code": 0, "total": len(found), "page": page, "size": size, "rows": rows})
+
+    async def penalties_changed(self, request: web.Request) -> web.Response:
+        return await self._changes(request, self.penalties)
+
+    async def lists_changed(self, request: web.Request) -> web.Response:
+        return await self._changes(request, self.lists)
+
+    async def _changes(self, request: web.Request, table: _Table) -> web.Response:
+        self._authorise(request)
+        body = await _body(request)
+        after, size = body.get("after"), body.get("size")
+        if not (isinstance(size, int) and 1 <= size <= _MAX_PAGE):
+            raise web.HTTPBadRequest(text="size is wrong")
+        number = table.number_of(after)
+        if number is None:
+            return web.json_response({"code": 4101, "message": "after is none of this platform"})
+        rows, reached, remaining = table.changed(number, size)
+        following = table.place_of(reached)
+        return web.json_response(
+            {"code": 0, "rows": rows, "next": following, "more": remaining > 0, "remaining": remaining}
+        )
+
+    async def penalties_by_id(self, request: web.Request) -> web.Response:
+        return await self._by_id(request, self.penalties)
+
+    async def lists_by_id(self, request: web.Request) -> web.Response:
+        return await self._by_id(request, self.lists)
+
+    async def _by_id(self, request: web.Request, table: _Table) -> web.Response:
+        self._authorise(request)
+        ids = (await _body(request)).get("ids")
+        if not (isinstance(ids, list) and len(ids) <= _MAX_PAGE and all(isinstance(one, str) for one in ids)):
+            raise web.HTTPBadRequest(text="ids is wrong")
+        return web.json_response({"code": 0, "rows": table.by_id(ids)})
 
     def _authorise(self, request: web.Request) -> None:
         token = request.headers.get("Authorization", "").removeprefix("Bearer ")
@@ -205,19 +261,53 @@ _PLATFORM: Final = web.AppKey("platform", _Platform)
 
 
 class _Table:
-    """Rows by what is searched for."""
+    """Rows by what is searched for, and in the order in which they changed."""
 
     def __init__(self, rows: Iterable[_Row]) -> None:
-        self._rows = {row["id"]: row for row in sorted(rows, key=lambda row: str(row["id"]))}
-        self._by_value: dict[tuple[str, str], list[str]] = {}
-        for key, row in self._rows.items():
-            for column in ("creditCode", "orgCode", "entName"):
-                self._by_value.setdefault((column, row[column]), []).append(key)
+        self._rows: dict[str, _Row] = {}
+        self._numbers: dict[str, int] = {}
+        """By id, in ascending order: a row that changes goes to the end."""
+        self._last = 0
+        self._by_value: dict[tuple[str, str], set[str]] = {}
+        for row in sorted(rows, key=lambda row: str(row["id"])):
+            self.put(row)
+
+    def put(self, row: _Row) -> None:
+        key = row["id"]
+        for column in _SEARCHED:
+            if key in self._rows:
+                self._by_value[column, self._rows[key][column]].discard(key)
+            self._by_value.setdefault((column, row[column]), set()).add(key)
+        self._rows[key] = row
+        self._last += 1
+        self._numbers.pop(key, None)
+        self._numbers[key] = self._last
 
     def find(self, credit_code: str, organisation: str, names: list[Any]) -> list[_Row]:
         wanted = [("creditCode", credit_code), ("orgCode", organisation), *(("entName", name) for name in names)]
         keys = {key for column, value in wanted if value for key in self._by_value.get((column, str(value)), ())}
         return [self._rows[key] for key in sorted(keys)]
+
+    def by_id(self, ids: Iterable[str]) -> list[_Row]:
+        return [self._rows[key] for key in dict.fromkeys(ids) if key in self._rows]
+
+    def changed(self, after: int, size: int) -> tuple[list[_Row], int, int]:
+        """Rows that changed after a number, the number that is reached with them, and how many more there are."""
+        later = [(number, key) for key, number in self._numbers.items() if number > after]
+        given = later[:size]
+        return [self._rows[key] for _, key in given], given[-1][0] if given else after, len(later) - len(given)
+
+    def number_of(self, place: object) -> int | None:
+        """The number that a place stands for. None: it is none of ours."""
+        if place == "":
+            return 0
+        if not isinstance(place, str) or not place.startswith(_PLACE) or not place.removeprefix(_PLACE).isdecimal():
+            return None
+        number = int(place.removeprefix(_PLACE))
+        return number if number <= self._last else None
+
+    def place_of(self, number: int) -> str:
+        return f"{_PLACE}{number}"
 
 
 def _penalty_row(fact: PenaltyFact) -> _Row:

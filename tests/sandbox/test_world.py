@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import re
 import time
@@ -22,11 +23,23 @@ from contract.province import Province
 from contract.uscc import SubjectClass, home_hint, organisation_code, parse_uscc, subject_class
 from huren.common.v1 import common_pb2
 from huren.fragment.v1 import record_pb2
-from sandbox.world import Enterprise, ListFact, PenaltyFact, World, generate
+from sandbox.world import (
+    Aside,
+    AsideKind,
+    Enterprise,
+    FactState,
+    ListFact,
+    Outcome,
+    PenaltyFact,
+    World,
+    Written,
+    generate,
+)
 
 DAY = date(2026, 11, 22)
 WINDOW = DayRange(years_after(DAY, -5), DAY)
 DIGEST = "7449debd9230d5ac76a72618af3eaffcc67b493cedcf3a0d18fb9e4e6c63e1b0"
+ASIDES = "7b17b97b99534717921d73e11cd89f52da3d838aaf4ec6220e65498273382b7d"
 SIZE = 400
 FINE = record_pb2.PENALTY_CATEGORY_FINE
 GAINS = record_pb2.PENALTY_CATEGORY_CONFISCATE_GAINS
@@ -42,7 +55,9 @@ def facts(world: World) -> list[PenaltyFact | ListFact]:
 
 
 def canonical(value: Any) -> Any:
-    if isinstance(value, Enterprise | World | PenaltyFact | ListFact):
+    if isinstance(value, AsideKind | FactState):
+        return value.name
+    if isinstance(value, Enterprise | World | PenaltyFact | ListFact | Aside | Written):
         assert is_dataclass(value)
         return {field.name: canonical(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, tuple | list):
@@ -58,9 +73,15 @@ def test_same_arguments_give_an_equal_world() -> None:
 
 
 def test_world_of_a_fixed_seed_has_not_drifted() -> None:
-    dump = json.dumps(canonical(generate(seed=1, size=100, day=DAY)), ensure_ascii=False, sort_keys=True)
-    digest = hashlib.sha256(dump.encode()).hexdigest()
+    world = canonical(generate(seed=1, size=100, day=DAY))
+    asides = digest_of(world.pop("asides"))
+    digest = digest_of(world)
     assert digest == DIGEST, f"the world changed; if that was meant, set DIGEST in {__name__} to {digest!r}"
+    assert asides == ASIDES, f"the asides changed; if that was meant, set ASIDES in {__name__} to {asides!r}"
+
+
+def digest_of(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
 
 
 def test_larger_world_begins_with_the_smaller() -> None:
@@ -459,3 +480,65 @@ def test_facts_of_all_subjects_are_all_facts() -> None:
         for key in answers
     ]
     assert sorted(told) == sorted(fact.key for fact in facts(world))
+
+
+# --- Asides -----------------------------------------------------------------------------------------------------------------
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(-(2**40), 2**40), st.integers(15, 90))
+def test_every_world_has_an_aside_of_each_kind_in_each_province(seed: int, size: int) -> None:
+    world = generate(seed=seed, size=size, day=DAY)
+    kinds = [(aside.fact.province, aside.kind) for aside in world.asides]
+    missing = {kind for _, kind in set(itertools.product(Province, AsideKind)) - set(kinds)}
+    assert len(set(kinds)) == len(kinds)
+    assert missing <= {AsideKind.REGISTRATION_NUMBER_ONLY}  # of subjects founded after the reform there is none
+    keys = [aside.fact.key for aside in world.asides]
+    assert len(set(keys)) == len(keys)
+    assert not set(keys) & {fact.key for fact in facts(world)}
+
+
+def test_asides_are_what_their_kind_says() -> None:
+    world = world_of()
+    by_key = {fact.key: fact for fact in world.penalties}
+    names = {enterprise.name for enterprise in world.enterprises}
+    for aside in world.asides:
+        fact, written, subject = aside.fact, aside.written, aside.fact.subject
+        assert fact.decided_on in WINDOW
+        assert fact.received_at <= world.as_of
+        is_plain = (written.name, written.uscc) == (subject.name, subject.uscc)
+        match aside.kind.outcome:
+            case Outcome.IN_DOUBT:
+                assert written.name == subject.name
+                assert not stdnum.cn.uscc.is_valid(written.uscc)
+                assert not written.organisation_code
+            case Outcome.COUNTED:
+                assert written.name not in names
+                assert not written.uscc
+                assert not written.organisation_code
+                assert not written.registration_number
+            case Outcome.DUPLICATE:
+                again = by_key[aside.same_as]
+                assert (again.subject, again.decided_on, again.authority) == (subject, fact.decided_on, fact.authority)
+                differing = (again.document_number, again.domain, again.fine) != (
+                    fact.document_number,
+                    fact.domain,
+                    fact.fine,
+                )
+                assert differing
+            case Outcome.FOUND:
+                assert {written.organisation_code, written.registration_number} <= {
+                    "",
+                    organisation_code(subject.uscc),
+                    subject.registration_number,
+                }
+                assert not written.uscc
+            case Outcome.WITHHELD:
+                assert is_plain
+                assert aside.state in {FactState.REVOKED, FactState.REPAIRED}
+            case Outcome.LEFT_OUT:
+                assert is_plain
+            case Outcome.UNREADABLE:
+                assert is_plain
+                assert written.fine
+        assert bool(aside.same_as) == (aside.kind.outcome is Outcome.DUPLICATE)

@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 from datetime import timedelta
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from adapters.beijing.functions import INSTANT
 from adapters.beijing.profile import LISTS, PROFILE
 from adapters.beijing.source import BeijingSource, SourceSettings, open_source
-from adapters.sdk.notation import read_china_timestamp
+from adapters.sdk.assembly import MAX_SPELLINGS
+from adapters.sdk.notation import NotationError, read_china_timestamp
 from adapters.sdk.profile_check import check_profile, columns_read
-from adapters.sdk.source import SourceError
+from adapters.sdk.source import RawRow, SourceError
 from contract.catalogue import PENALTY, SERIOUS_LIST
 from contract.province import Province
 from huren.common.v1 import common_pb2
-from sandbox.platforms.beijing import advance_beijing, load_beijing
-from sandbox.world import World, generate
-from tests.support.dirt import EVERY_DIRT, Dirt, assert_said
+from huren.fragment.v1 import fragment_pb2
+from sandbox.platforms.beijing import advance_beijing, load_beijing, supply_beijing
+from sandbox.world import ListFact, PenaltyFact, World, generate
+from tests.support.dirt import EVERY_DIRT, MARKET, Dirt, assert_said, cells_of
 from tests.support.worlds import (
     AS_OF,
     BLAMELESS,
@@ -66,7 +74,7 @@ class Exchange:
     async def load(self, world: World) -> None:
         await load_beijing(world, self.url)
 
-    async def change(self, statement: str, **values: str) -> None:
+    async def change(self, statement: str, **values: str | None) -> None:
         engine = create_async_engine(self.url)
         try:
             async with engine.begin() as connection:
@@ -74,7 +82,13 @@ class Exchange:
         finally:
             await engine.dispose()
 
-    async def set_in_second_row(self, column: str, value: str) -> None:
+    async def without_constraints(self, table: str) -> None:
+        """Makes the table one of the same columns and rows in which nothing is unique or needed."""
+        await self.change(f'CREATE TABLE "COPY" AS SELECT * FROM "{table}"')  # noqa: S608 - our own words
+        await self.change(f'DROP TABLE "{table}"')
+        await self.change(f'ALTER TABLE "COPY" RENAME TO "{table}"')
+
+    async def set_in_second_row(self, column: str, value: str | None) -> None:
         await self.change(f"""UPDATE "T_XZCF" SET "{column}" = :value WHERE "ID" = 'P2'""", value=value)  # noqa: S608 - our own words
 
 
@@ -437,69 +451,403 @@ async def test_a_missing_column_makes_its_cells_silent(source: BeijingSource, ex
 
 
 @pytest.mark.parametrize(
-    ("column", "value"),
-    [
-        pytest.param("GJSJ", "2024-03-08", id="time-without-hour"),
-        pytest.param("GJSJ", "", id="no-time"),
-        pytest.param("ID", "", id="no-key"),
-    ],
+    ("table", "added"),
+    [("T_XZCF", PENALTY_CELLS), ("T_YZSX", LIST_CELLS)],
 )
-async def test_a_row_that_cannot_be_handed_over_silences_its_domain_only(
-    source: BeijingSource, exchange: Exchange, column: str, value: str
+async def test_columns_of_no_known_version_make_the_cells_silent_and_are_named(
+    source: BeijingSource, exchange: Exchange, table: str, added: set[tuple[str, int]]
 ) -> None:
-    await exchange.load(world_of(BEIJING, [penalty(BEIJING, "P1"), penalty(BEIJING, "P2", domain="health")]))
-    await exchange.set_in_second_row(column, value)
+    """The table changes while the source is running."""
+    await exchange.load(world_of(BEIJING))
+    assert (await source.search(search_for(LISTED))).silent == {}
+    await exchange.change(f'ALTER TABLE "{table}" RENAME COLUMN "ZT" TO "ZT_NEW"')
 
-    answer = await source.search(search_for(FINED))
+    answer = await source.search(search_for(LISTED))
 
-    assert [row.key for row in answer.rows] == ["P1"]
-    assert set(answer.silent) == {("health", PENALTY)}
+    assert set(answer.silent) == added
+    (reason,) = set(answer.silent.values())
+    assert reason.startswith(f"{table}: ")
+    assert reason.endswith("missing 'ZT'; not of the form 'ZT_NEW'")
+    with pytest.raises(SourceError, match="not of the form 'ZT_NEW'"):
+        await source.supplied_since("", 10)
+    with pytest.raises(SourceError, match="not of the form 'ZT_NEW'"):
+        await source.by_key([(table, "1")])
 
 
 @pytest.mark.parametrize(
-    ("supplier", "listed", "silent"),
-    [
-        ("SHBZ", "RS-TQNMG", {("social_security", SERIOUS_LIST)}),
-        ("SCJG", " RS-TQNMG ", {("social_security", SERIOUS_LIST)}),
-        ("ZZZZ", "SCJG-YZWF", {("market_regulation", SERIOUS_LIST)}),
-        ("SHBZ", "ZZZZ", LIST_CELLS),
-        ("SHBZ", "", LIST_CELLS),
-    ],
+    "value", ["2024-03-08", "", "2024-02-30 00:00:00", "2024-03-08 24:00:00", "20240308", "0000-00-00 00:00:00"]
 )
-async def test_a_list_entry_that_cannot_be_handed_over_silences_the_cell_of_its_list(
-    source: BeijingSource, exchange: Exchange, *, supplier: str, listed: str, silent: set[tuple[str, int]]
+async def test_a_row_whose_time_of_supply_cannot_be_read_is_handed_over_and_unreadable(
+    source: BeijingSource, exchange: Exchange, value: str
 ) -> None:
-    fact = entry(BEIJING, "E1")
-    await exchange.load(world_of(BEIJING, [], [fact]))
-    await exchange.change(
-        """UPDATE "T_YZSX" SET "GJSJ" = 'x', "LYBM" = :supplier, "MDBM" = :listed""", supplier=supplier, listed=listed
+    await exchange.load(world_of(BEIJING, [penalty(BEIJING, "P1"), penalty(BEIJING, "P2", domain="health")]))
+    await exchange.set_in_second_row("GJSJ", value)
+    search = search_for(FINED)
+
+    answer = await source.search(search)
+
+    assert {row.key: row.received_at is None for row in answer.rows} == {"P1": False, "P2": True}
+    assert answer.silent == {}
+    assert (
+        cells_of(answer, search, FINED, PROFILE)["health", PENALTY].reason == fragment_pb2.UNAVAILABLE_REASON_UNREADABLE
     )
 
-    assert set((await source.search(search_for(fact.subject))).silent) == silent
+
+@pytest.mark.parametrize("key", ["", None, "?" + "0" * 64])
+async def test_a_row_without_a_key_is_handed_over_by_a_key_of_its_content(
+    source: BeijingSource, exchange: Exchange, key: str | None
+) -> None:
+    await exchange.load(world_of(BEIJING, [penalty(BEIJING, "P1"), penalty(BEIJING, "P2")]))
+    await exchange.without_constraints("T_XZCF")
+    await exchange.set_in_second_row("ID", key)
+
+    answer = await source.search(search_for(FINED))
+    again = await source.search(search_for(FINED))
+
+    (made,) = {row.key for row in answer.rows} - {"P1"}
+    assert re.fullmatch(r"\?[0-9a-f]{64}", made)
+    assert made != key
+    assert again == answer
+    found = await source.by_key([("T_XZCF", made), ("T_XZCF", "?" + "1" * 64), ("T_XZCF", ""), ("T_XZCF", "P1")])
+    assert {of: row is not None for of, row in found.items()} == {
+        ("T_XZCF", made): True,
+        ("T_XZCF", "?" + "1" * 64): False,
+        ("T_XZCF", ""): False,
+        ("T_XZCF", "P1"): True,
+    }
+    assert found["T_XZCF", made] in answer.rows
 
 
 def test_the_domain_of_every_list_is_the_catalogues() -> None:
     assert dict(LISTS.values()) == {one.id: one.domain for one in CATALOGUE.list_by_id.values()}
 
 
-async def test_a_row_of_no_known_domain_that_cannot_be_handed_over_silences_its_kind(
+async def test_a_number_with_a_fraction_is_left_out_and_its_row_unreadable(
     source: BeijingSource, exchange: Exchange
 ) -> None:
     await exchange.load(world_of(BEIJING, [penalty(BEIJING, "P1")]))
-    await exchange.change("""UPDATE "T_XZCF" SET "GJSJ" = '', "LYBM" = 'ZZZZ' """)
-
-    assert set((await source.search(search_for(FINED))).silent) == PENALTY_CELLS
-
-
-async def test_a_number_with_a_fraction_is_not_handed_over(source: BeijingSource, exchange: Exchange) -> None:
-    await exchange.load(world_of(BEIJING, [penalty(BEIJING, "P1")]))
     await exchange.change('ALTER TABLE "T_XZCF" DROP COLUMN "CF_NR_FK"')
     await exchange.change('ALTER TABLE "T_XZCF" ADD COLUMN "CF_NR_FK" REAL DEFAULT 0.1')
+    search = search_for(FINED)
 
-    answer = await source.search(search_for(FINED))
+    answer = await source.search(search)
 
-    assert answer.rows == ()
-    assert set(answer.silent) == {("market_regulation", PENALTY)}
+    assert [(row.key, "CF_NR_FK" in row.values) for row in answer.rows] == [("P1", False)]
+    assert cells_of(answer, search, FINED, PROFILE)[MARKET].reason == fragment_pb2.UNAVAILABLE_REASON_UNREADABLE
+
+
+@pytest.mark.parametrize("finished", [True, False])
+async def test_a_load_that_is_not_finished_by_the_morning_leaves_its_domain_as_old_as_the_load_before(
+    source: BeijingSource, exchange: Exchange, *, finished: bool
+) -> None:
+    """T61: rows of a night's load are there, but its end is not: the domain is stale from its hour on, not half-answered."""
+    before = NOW - CATALOGUE.freshness_limit(MARKET)
+    last = NOW - timedelta(hours=1)
+    await exchange.load(world_of(BEIJING, [penalty(BEIJING, "P1", received_at=last)]))
+    await advance_beijing(exchange.url, NOW)
+    await advance_beijing(exchange.url, last if finished else before, domain="market_regulation")
+    search = search_for(FINED)
+
+    answer = await source.search(search)
+
+    assert answer.watermarks[MARKET] == (last if finished else before)
+    cell = cells_of(answer, search, FINED, PROFILE)[MARKET]
+    if finished:
+        assert (cell.state, len(cell.records)) == (fragment_pb2.CELL_STATE_FOUND, 1)
+    else:
+        stale = fragment_pb2.UNAVAILABLE_REASON_STALE
+        assert (cell.state, cell.reason) == (fragment_pb2.CELL_STATE_SOURCE_UNAVAILABLE, stale)
+
+
+# --- Names and other identifiers ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("stands", ["示例機械廠", "示例機械廠（北京）", "北京示例机械厂", "北京市示例機械廠"])
+async def test_a_name_is_found_in_another_spelling(source: BeijingSource, exchange: Exchange, stands: str) -> None:
+    await exchange.load(world_of(BEIJING, [penalty(BEIJING, "P1"), penalty(BEIJING, "P2")]))
+    await exchange.set_in_second_row("CF_XDR_MC", stands)
+    other = "北京示例机械厂" if stands.startswith("北京市") else "北京市示例机械厂"
+
+    answer = await source.search(search_by((NAME, "示例机械厂"), (NAME, "示例机械厂(北京)"), (NAME, other)))
+
+    assert [row.key for row in answer.rows] == ["P2"]
+
+
+async def test_as_many_identifiers_as_a_query_can_have_are_one_question(
+    source: BeijingSource, exchange: Exchange
+) -> None:
+    """64 identifiers (common.proto), here all of them names."""
+    await exchange.load(world_of(BEIJING, [penalty(BEIJING, "P1")]))
+    names = [(NAME, f"示例第{number}机械厂有限公司") for number in range(63)]
+
+    answer = await source.search(search_by(*names, (NAME, FINED.name)))
+
+    assert [row.key for row in answer.rows] == ["P1"]
+
+
+async def test_more_names_than_can_be_asked_for_are_refused_and_not_cut_short(
+    source: BeijingSource, exchange: Exchange
+) -> None:
+    await exchange.load(world_of(BEIJING, [penalty(BEIJING, "P1")]))
+    names = [(NAME, f"示例{number}") for number in range(MAX_SPELLINGS + 1)]
+
+    answer = await source.search(search_by((USCC, FINED.uscc), *names))
+
+    assert set(answer.silent) == CELLS
+    assert all("spellings" in reason for reason in answer.silent.values())
+
+
+# --- Following ------------------------------------------------------------------------------------------------------------
+
+
+async def one_round(source: BeijingSource, cursor: str = "", limit: int = 7) -> tuple[list[RawRow], str]:
+    """To the end of the round that has begun, or of a new one."""
+    rows: list[RawRow] = []
+    while True:
+        part = await source.supplied_since(cursor, limit)
+        rows += part.rows
+        assert part.expected is not None
+        assert part.expected >= len(part.rows)
+        cursor = part.cursor
+        if part.is_all:
+            return rows, cursor
+
+
+@pytest.mark.parametrize("limit", [0, 1, 7, 1000])
+async def test_everything_that_was_supplied_is_given_once(
+    source: BeijingSource, exchange: Exchange, limit: int
+) -> None:
+    world = world_of(BEIJING)
+    await exchange.load(world)
+
+    rows, cursor = await one_round(source, limit=limit)
+    again, _ = await one_round(source, cursor, limit)
+
+    facts: list[PenaltyFact | ListFact] = [*world.penalties, *world.list_entries]
+    assert sorted(row.key for row in rows) == sorted(fact.key for fact in facts)
+    assert {row.form for row in rows} == {"T_XZCF", "T_YZSX"}
+    assert all("CF_FRDB" not in row.values for row in rows)
+    assert again == []
+
+
+async def test_pages_hold_as_many_rows_as_they_may_and_count_the_rest(
+    source: BeijingSource, exchange: Exchange
+) -> None:
+    await exchange.load(world_of(BEIJING, [penalty(BEIJING, f"P{number}") for number in range(10)]))
+
+    first = await source.supplied_since("", 4)
+    second = await source.supplied_since(first.cursor, 4)
+    third = await source.supplied_since(second.cursor, 4)
+
+    assert [(len(part.rows), part.expected, part.is_all) for part in (first, second, third)] == [
+        (4, 10, False),
+        (4, 6, False),
+        (2, 2, True),
+    ]
+
+
+async def test_a_row_that_becomes_visible_late_is_not_passed_over(source: BeijingSource, exchange: Exchange) -> None:
+    """A load that began before another commits after it: with an earlier GJSJ than rows that were read already."""
+    early, late = NOW - timedelta(hours=3), NOW - timedelta(hours=1)
+    await exchange.load(world_of(BEIJING, [penalty(BEIJING, "P1"), penalty(BEIJING, "P2", received_at=late)]))
+    await advance_beijing(exchange.url, NOW - timedelta(hours=4))
+    _, cursor = await one_round(source)
+
+    await supply_beijing(exchange.url, penalty(BEIJING, "P3"), early)
+    rows, cursor = await one_round(source, cursor)
+
+    assert [row.key for row in rows] == ["P3", "P2"]
+    await advance_beijing(exchange.url, NOW)
+    _, cursor = await one_round(source, cursor)
+    assert (await one_round(source, cursor))[0] == []
+
+
+async def test_a_changed_row_comes_again(source: BeijingSource, exchange: Exchange) -> None:
+    await exchange.load(world_of(BEIJING, [penalty(BEIJING, "P1"), penalty(BEIJING, "P2")]))
+    _, cursor = await one_round(source)
+
+    await supply_beijing(exchange.url, penalty(BEIJING, "P1", content="改"), NOW)
+    rows, _ = await one_round(source, cursor)
+
+    assert [(row.key, row.values["CF_NR"]) for row in rows] == [("P1", "改")]
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("ID", None),
+        ("ID", ""),
+        ("GJSJ", None),
+        ("GJSJ", ""),
+        ("GJSJ", "2024-02-30 00:00:00"),
+        ("GJSJ", "9999-12-31 00:00:00"),
+        ("GJSJ", "2199-12-31 23:59:59"),
+    ],
+)
+async def test_rows_without_a_place_in_the_order_are_given_in_every_round(
+    source: BeijingSource, exchange: Exchange, column: str, value: str | None
+) -> None:
+    """A row that bears a time of another age moves no place: those that arrive after it are not passed over."""
+    await exchange.load(world_of(BEIJING, [penalty(BEIJING, f"P{number}") for number in range(1, 6)]))
+    await exchange.without_constraints("T_XZCF")
+    await exchange.change(f"""UPDATE "T_XZCF" SET "{column}" = :value WHERE "ID" <> 'P1'""", value=value)  # noqa: S608 - our own words
+    first, cursor = await one_round(source, limit=2)
+
+    await supply_beijing(exchange.url, penalty(BEIJING, "P9"), NOW)
+    second, _ = await one_round(source, cursor, limit=2)
+
+    assert len(first) == len({row.key for row in first}) == 5
+    assert {row.key for row in second} == {row.key for row in first} - {"P1"} | {"P9"}
+
+
+async def test_of_rows_with_one_key_at_one_instant_all_are_given(source: BeijingSource, exchange: Exchange) -> None:
+    await exchange.load(world_of(BEIJING, [penalty(BEIJING, f"P{number}", content=f"{number}") for number in range(6)]))
+    await exchange.without_constraints("T_XZCF")
+    await exchange.change("""UPDATE "T_XZCF" SET "ID" = 'P1' WHERE "ID" > 'P1' """)
+
+    rows, _ = await one_round(source, limit=3)
+
+    assert sorted(str(row.values["CF_NR"]) for row in rows) == ["0", "1", "2", "3", "4", "5"]
+    with pytest.raises(SourceError, match="two rows with one ID"):
+        await source.by_key([("T_XZCF", "P1")])
+
+
+@pytest.mark.parametrize("says", ["x", "2027-01-01 00:00:00", None])
+async def test_where_the_state_of_supply_vouches_for_nothing_everything_is_given_again(
+    source: BeijingSource, exchange: Exchange, says: str | None
+) -> None:
+    await exchange.load(world_of(BEIJING, [penalty(BEIJING, "P1")]))
+    if says is None:
+        await exchange.change('DELETE FROM "T_GJ"')
+    else:
+        await exchange.change('UPDATE "T_GJ" SET "GJJZ" = :says', says=says)
+    _, cursor = await one_round(source)
+
+    assert [row.key for row in (await one_round(source, cursor))[0]] == ["P1"]
+
+
+async def test_rows_that_no_search_finds_are_seen_by_whoever_follows(source: BeijingSource, exchange: Exchange) -> None:
+    await exchange.load(world_of(BEIJING, [penalty(BEIJING, "P1"), penalty(BEIJING, "P2")]))
+    for column, value in (("CF_XDR_SHXYM", "注：91110105MA********"), ("CF_XDR_MC", "某公司"), ("CF_XDR_ZZJG", "")):
+        await exchange.set_in_second_row(column, value)
+
+    assert [row.key for row in (await source.search(search_for(FINED))).rows] == ["P1"]
+    assert [row.key for row in (await one_round(source))[0]] == ["P1", "P2"]
+
+
+async def test_rows_are_fetched_by_their_keys_as_they_stand_now(source: BeijingSource, exchange: Exchange) -> None:
+    facts = [penalty(BEIJING, f"P{number:04}") for number in range(600)]
+    await exchange.load(world_of(BEIJING, facts, [entry(BEIJING, "E1")]))
+    keys = [("T_XZCF", fact.key) for fact in facts] + [("T_YZSX", "E1")]
+
+    found = await source.by_key([*keys, ("T_XZCF", "E1"), ("T_YZSX", "gone")])
+
+    assert [row.key for row in found.values() if row is not None] == [key for _, key in keys]
+    assert {key for key, row in found.items() if row is None} == {("T_XZCF", "E1"), ("T_YZSX", "gone")}
+    assert await source.by_key([]) == {}
+    with pytest.raises(SourceError, match="penalties"):
+        await source.by_key([("penalties", "P0001")])
+
+
+@pytest.mark.parametrize("table", ["T_XZCF", "T_YZSX", "T_GJ"])
+async def test_a_missing_table_is_an_error_for_whoever_follows(
+    source: BeijingSource, exchange: Exchange, table: str
+) -> None:
+    await exchange.load(world_of(BEIJING))
+    await exchange.change(f'DROP TABLE "{table}"')
+
+    with pytest.raises(SourceError, match="cannot be read"):
+        await source.supplied_since("", 10)
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        "x",
+        "[]",
+        "{}",
+        "[" * 100_000,
+        '[{"T_XZCF":"","T_YZSX":""},{},9,[],0]',
+        '[{"T_XZCF":"","T_YZSX":""},{},1,[],0]',
+        '[{"T_XZCF":"","T_YZSX":""},{"T_XZCF":"","T_YZSX":""},0,["a"],0]',
+        '[{"T_XZCF":"","T_YZSX":""},{"T_XZCF":"","T_YZSX":""},0,["a",1],0]',
+        '[{"T_XZCF":"","T_YZSX":""},{"T_XZCF":"","T_YZSX":""},0,["\\ud800","1"],0]',
+        '[{"T_XZCF":"","T_YZSX":""},{"T_XZCF":"","T_YZSX":""},1e999,[],0]',
+        '[{"T_XZCF":""},{"T_XZCF":"","T_YZSX":""},0,[],0]',
+        '{"penalties":"","serious-lists":""}',
+    ],
+)
+async def test_a_cursor_of_another_source_is_refused(source_of_file: BeijingSource, cursor: str) -> None:
+    with pytest.raises(SourceError, match="cursor"):
+        await source_of_file.supplied_since(cursor, 10)
+
+
+def test_a_place_in_the_order_is_an_instant_that_can_be_read() -> None:
+    """Every day of the years around those that are read, and the days that do not exist."""
+    for year, month, day in product(
+        (*range(1940, 1964), *range(1996, 2006), *range(2098, 2106), *range(2196, 2205)), range(14), range(33)
+    ):
+        text = f"{year:04}-{month:02}-{day:02} 23:59:59"
+        try:
+            read_china_timestamp(text)
+            readable = True
+        except NotationError:
+            readable = False
+        assert bool(re.fullmatch(INSTANT, text)) is readable, text
+
+
+HOURS = st.integers(0, 5).map(lambda hour: NOW - timedelta(hours=5 - hour))
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("page"), st.integers(1, 4)),
+        st.tuples(st.just("load"), st.integers(0, 8), HOURS),
+        st.tuples(st.just("list"), st.integers(0, 8), HOURS),
+        st.tuples(st.just("spoil"), st.integers(0, 8), st.sampled_from(["", "x", "2024-02-30 00:00:00"])),
+        st.tuples(st.just("finish"), HOURS),
+    ),
+    max_size=25,
+)
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=STEPS)
+async def test_whatever_arrives_between_pages_its_last_state_is_seen(file: Path, steps: list[tuple[Any, ...]]) -> None:
+    """Loads commit in any order, but none with a GJSJ for which the state of supply has vouched."""
+    exchange = in_file(file)
+    await exchange.load(world_of(BEIJING, [penalty(BEIJING, "P0", facts="0")]))
+    finished, cursor = NOW - timedelta(hours=6), ""
+    await advance_beijing(exchange.url, finished)
+    truth: dict[str, object] = {"P0": "0"}
+    seen: dict[str, object] = {}
+    async with reading_from(exchange) as source:
+        for number, (what, *values) in enumerate(steps):
+            match what:
+                case "page":
+                    part = await source.supplied_since(cursor, values[0])
+                    cursor, seen = part.cursor, seen | {row.key: text_of(row) for row in part.rows}
+                case "finish":
+                    finished = max(finished, values[0])
+                    await advance_beijing(exchange.url, finished)
+                case "spoil":
+                    fact = penalty(BEIJING, f"P{values[0]}", facts=str(number))
+                    await supply_beijing(exchange.url, fact, values[1])
+                    truth[fact.key] = str(number)
+                case _:
+                    at = max(values[1], finished + timedelta(seconds=1))
+                    new: PenaltyFact | ListFact = penalty(BEIJING, f"P{values[0]}", facts=str(number))
+                    if what == "list":
+                        new = entry(BEIJING, f"E{values[0]}", reason=str(number))
+                    await supply_beijing(exchange.url, new, at)
+                    truth[new.key] = str(number)
+        for _ in range(2):  # the round that has begun, and one that began after the last change
+            rows, cursor = await one_round(source, cursor, 3)
+            seen |= {row.key: text_of(row) for row in rows}
+
+    assert seen == truth
+
+
+def text_of(row: RawRow) -> object:
+    return row.values["CF_SY" if row.form == "T_XZCF" else "LRSY"]
 
 
 # --- The database does not answer -------------------------------------------------------------------------------------------

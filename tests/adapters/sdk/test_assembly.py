@@ -9,13 +9,16 @@ from typing import Any
 import pytest
 
 from adapters.sdk.assembly import (
+    MAX_SPELLINGS,
     PairedQuestion,
     earliest_by_cell,
     in_time,
+    key_of_keyless,
     kinds_in_pairs,
     paired_questions,
     settle,
     settle_by_kind,
+    spelled_names,
 )
 from adapters.sdk.source import Search, SourceError
 from contract.catalogue import PENALTY, SERIOUS_LIST
@@ -93,6 +96,34 @@ def test_each_identifier_is_asked_for_once(kit: Any, identifiers: Any, questions
 
     assert list(paired_questions(search)) == [PairedQuestion(*question) for question in questions]
     assert kinds_in_pairs(search) == {kind for kind, _ in identifiers} - {REGISTRATION_NUMBER}
+
+
+def test_names_are_asked_for_in_every_spelling_so_many_at_a_time(kit: Any) -> None:
+    search = search_by(kit, (USCC, "u"), (NAME, "示例(华北)机械厂"))
+
+    spellings = spelled_names(search)
+
+    assert spellings[0] == "示例(华北)机械厂"
+    assert set(spellings) == {"示例(华北)机械厂", "示例（华北）机械厂", "示例(華北)機械廠", "示例（華北）機械廠"}
+    assert list(paired_questions(search, names=spellings, names_at_once=3)) == [
+        PairedQuestion("u", "", spellings[:3]),
+        PairedQuestion("", "", spellings[3:]),
+    ]
+
+
+def test_too_many_spellings_are_refused_and_not_cut_short(kit: Any) -> None:
+    search = search_by(kit, *((NAME, str(number)) for number in range(MAX_SPELLINGS + 1)))
+
+    with pytest.raises(SourceError, match="spellings"):
+        spelled_names(search)
+
+
+def test_a_row_without_a_key_has_one_of_its_content() -> None:
+    first = key_of_keyless({"a": "1", "b": None})
+
+    assert first == key_of_keyless({"b": None, "a": "1"})
+    assert len({first, key_of_keyless({"a": "1", "b": ""}), key_of_keyless({"a": "1"})}) == 3
+    assert first.startswith("?")
 
 
 async def test_time_that_is_over_is_an_error_of_the_source(kit: Any) -> None:

@@ -13,17 +13,24 @@ from aiohttp import web
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
+from opencc import OpenCC
 
+from adapters.sdk.forms import columns_of
 from adapters.sdk.mapping import Readable, Unreadable, map_row
-from adapters.sdk.profile_check import check_profile, columns_read
-from adapters.sdk.source import SourceAnswer, SourceError
-from adapters.shanxi import wire
+from adapters.sdk.profile import Dated, Span
+from adapters.sdk.profile_check import check_profile
+from adapters.sdk.source import RawRow, SourceAnswer, SourceError
+from adapters.shanxi import source, wire
 from adapters.shanxi.profile import NAMES, PROFILE
+from adapters.shanxi.source import ShanxiSource
+from contract.authorities import DecidedBy, decided_in
 from contract.catalogue import PENALTY, SERIOUS_LIST
 from contract.province import Province
 from huren.common.v1 import common_pb2
+from huren.fragment.v1 import fragment_pb2
 from sandbox.platforms import shanxi
-from tests.support.dirt import EVERY_DIRT, Dirt, assert_said
+from sandbox.world import generate
+from tests.support.dirt import EVERY_DIRT, Dirt, assert_said, cells_of
 from tests.support.worlds import (
     CATALOGUE,
     CELLS,
@@ -32,6 +39,7 @@ from tests.support.worlds import (
     LIST_CELLS,
     NOW,
     PENALTY_CELLS,
+    TODAY,
     assert_each_cell_is_answered_or_silent,
     crowded_world,
     entry_of,
@@ -66,6 +74,7 @@ EVERY_FAULT: Mapping[str, shanxi.Fault] = {
     "total shifted": shanxi.shift_total,
     "row changed": shanxi.change_row,
     "ended early": shanxi.end_early,
+    "no more": shanxi.no_more,
     "cursor loop": shanxi.loop,
     "renamed": shanxi.rename("B1", "罚金"),
     "bomb": shanxi.answer(BOMB),
@@ -140,8 +149,7 @@ async def test_an_absent_element_and_an_empty_one_are_the_same(open_bench: Open)
         answer = await bench.source.search(search_for(SUBJECT))
 
     for row in answer.rows:
-        form = PROFILE.forms[row.form]
-        assert row.values.keys() == columns_read(form) | form.ignored.keys()
+        assert sorted(row.values) == sorted(columns_of(PROFILE.forms[row.form]))
         assert None not in row.values.values()
 
 
@@ -191,6 +199,54 @@ async def test_hostile_names_are_only_names(open_bench: Open, name: str) -> None
     assert {row.values["EntName"] for row in found.rows} == {name}
     assert (len(found.rows), found.silent) == (16, {})
     assert (nothing.rows, nothing.silent) == ((), {})
+
+
+@pytest.mark.parametrize("written", ["山西示例環保設備製造有限公司", "山西示例群眾有限公司", "山西示例羣衆有限公司"])
+async def test_a_row_that_bears_the_name_in_traditional_characters_is_found(open_bench: Open, written: str) -> None:
+    name = OpenCC("t2s").convert(written)
+    async with open_bench(renamed(SMALL, written)) as bench:
+        answer = await bench.source.search(search_for(NOBODY, names=(name,)))
+
+    assert name != written
+    assert (len(answer.rows), answer.silent) == (16, {})
+
+
+async def test_more_names_than_a_request_may_hold_are_asked_for_one_request_after_another(open_bench: Open) -> None:
+    names = tuple(f"示例第{number}有限公司" for number in range(30))
+    async with open_bench(renamed(SMALL, names[-1])) as bench:
+        answer = await bench.source.search(search_for(NOBODY, names=names))
+
+    assert bench.faults.calls.count("QueryPenalty") >= 2
+    assert (len(answer.rows), answer.silent) == (16, {})
+
+
+async def test_an_element_that_no_form_has_stops_its_type_of_data_with_the_difference(open_bench: Open) -> None:
+    def add(result: etree._Element) -> None:
+        row = result.find(f".//{{{wire.NAMESPACE}}}Row")
+        assert row is not None
+        etree.SubElement(row, f"{{{wire.NAMESPACE}}}Repaired").text = "0"
+
+    async with open_bench(SMALL) as bench:
+        bench.faults.add("QueryPenalty", shanxi.alter(add))
+        answer = await bench.source.search(search_for(SUBJECT))
+
+    difference = "compared with QueryPenalty: missing nothing; not of the form 'Repaired'"
+    assert answer.silent == dict.fromkeys(PENALTY_CELLS, f"QueryPenalty: header of no known version; {difference}")
+
+
+@pytest.mark.parametrize("text", ["", "2024", "20241301000000", "不详"])
+async def test_a_row_whose_time_of_receipt_cannot_be_read_is_handed_over_without(open_bench: Open, text: str) -> None:
+    world = world_of(Province.SHANXI, [penalty(Province.SHANXI, "P1")])
+    search = search_for(FINED)
+    async with open_bench(world) as bench:
+        bench.book.put("CF", {**shanxi.penalty_row(world.penalties[0]), "RecvTime": text})
+        answer = await bench.source.search(search)
+
+    (row,) = answer.rows
+    assert (row.received_at, answer.silent) == (None, {})
+    assert isinstance(map_row(row, reading(PROFILE)), Unreadable)
+    cell = cells_of(answer, search, FINED, PROFILE)["market_regulation", PENALTY]
+    assert cell.reason == fragment_pb2.UNAVAILABLE_REASON_UNREADABLE
 
 
 @given(name=st.text(max_size=30))
@@ -267,6 +323,38 @@ async def test_code_tables_are_looked_at_again_when_it_is_time(open_bench: Open)
     assert answer.silent.keys() == CELLS
 
 
+async def test_a_department_may_have_another_name_from_the_day_on_that_the_profile_knows(
+    open_bench: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spans = (Span(None, TODAY, "生态环境"), Span(TODAY + timedelta(days=1), None, "生态环境和林业"))
+    dept, *others = NAMES
+    dated = replace(
+        dept, values={**dept.values, "SX-HBJ": Dated(spans), "SX-LD": Dated((Span(None, TODAY, "老部门"),))}
+    )
+    monkeypatch.setattr(source, "NAMES", (dated, *others))
+    async with open_bench(SMALL, check_codes_every_s=0) as bench:
+        bench.clock[0] += timedelta(days=1)
+        bench.faults.add("GetCodeTable", shanxi.rename("SX-HBJ", "生态环境和林业"))
+        renamed_in_time = await bench.source.supplied_since("", 10)
+        with pytest.raises(SourceError) as late:
+            await bench.source.watermarks()
+
+    assert renamed_in_time.rows
+    assert str(late.value) == "code table dept: expected SX-HBJ to be '生态环境和林业', got '生态环境'"
+
+
+async def test_a_department_that_is_renamed_before_its_day_stops_the_source(
+    open_bench: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spans = (Span(None, TODAY, "生态环境"), Span(TODAY + timedelta(days=1), None, "生态环境和林业"))
+    dept, *others = NAMES
+    monkeypatch.setattr(source, "NAMES", (replace(dept, values={**dept.values, "SX-HBJ": Dated(spans)}), *others))
+    async with open_bench(SMALL) as bench:
+        bench.faults.add("GetCodeTable", shanxi.rename("SX-HBJ", "生态环境和林业"))
+        with pytest.raises(SourceError, match="expected SX-HBJ to be '生态环境', got '生态环境和林业'"):
+            await bench.source.watermarks()
+
+
 async def test_code_tables_that_cannot_be_looked_at_leave_nothing_to_say(open_bench: Open) -> None:
     async with open_bench(SMALL) as bench:
         bench.faults.add("GetCodeTable", shanxi.soap_fault)
@@ -275,6 +363,178 @@ async def test_code_tables_that_cannot_be_looked_at_leave_nothing_to_say(open_be
         answer = await bench.source.search(search_for(SUBJECT))
 
     assert answer.silent == {}
+
+
+# --- Following ------------------------------------------------------------------------------------------------------------------
+
+
+async def everything(followed: ShanxiSource, *, cursor: str = "", limit: int = 7) -> tuple[list[RawRow], str]:
+    """Follows a source to its end."""
+    rows: list[RawRow] = []
+    while True:
+        part = await followed.supplied_since(cursor, limit)
+        assert part.expected is not None
+        assert (len(part.rows) >= part.expected) == part.is_all
+        rows += part.rows
+        cursor = part.cursor
+        if part.is_all:
+            return rows, cursor
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 3, 20])
+@pytest.mark.parametrize("limit", [1, 7, 1000])
+async def test_following_gives_every_row_in_the_order_of_supply(open_bench: Open, chunk: int, limit: int) -> None:
+    async with open_bench(SMALL, chunk=chunk) as bench:
+        rows, cursor = await everything(bench.source, limit=limit)
+        again = await bench.source.supplied_since(cursor, limit)
+        truth = await bench.source.search(search_for(SUBJECT))
+
+    for form in ("QueryPenalty", "QuerySeriousList"):
+        given = [row for row in rows if row.form == form]
+        assert {row.key: row for row in given} == rows_of(truth, form)
+        received = [row.received_at for row in given]
+        assert received == sorted(received, key=lambda at: at or NOW)
+    assert again.is_all
+    assert {row.key for row in again.rows} <= {row.key for row in rows}
+
+
+async def test_what_arrives_or_changes_later_comes_later(open_bench: Open) -> None:
+    first, second = SMALL.penalties[0], SMALL.penalties[1]
+    late = replace(first, key="P9")
+    corrected = replace(second, document_number="更正〔2026〕1號")
+    async with open_bench(SMALL, chunk=4) as bench:
+        _, cursor = await everything(bench.source)
+        bench.book.put("CF", shanxi.penalty_row(corrected))
+        bench.book.put("CF", shanxi.penalty_row(late))
+        rows, cursor = await everything(bench.source, cursor=cursor)
+        rest, _ = await everything(bench.source, cursor=cursor)
+
+    assert [row.key for row in rows if row.key in {second.key, "P9"}] == [second.key, "P9"]
+    (changed,) = [row for row in rows if row.key == second.key]
+    assert changed.values["DocNo"] == "更正〔2026〕1號"
+    assert len(rest) <= 1  # the service repeats its last row now and then
+
+
+async def test_a_row_that_changes_while_one_follows_is_not_passed_over(open_bench: Open) -> None:
+    first = min(SMALL.penalties, key=lambda fact: (fact.received_at, fact.key))
+    async with open_bench(SMALL, chunk=4) as bench:
+        part = await bench.source.supplied_since("", 1)
+        bench.book.put("CF", {**shanxi.penalty_row(first), "State": "C"})
+        rows, _ = await everything(bench.source, cursor=part.cursor)
+
+    (state,) = {row.values["State"] for row in rows if row.key == first.key}
+    assert state == "C"
+    assert {row.key for row in (*part.rows, *rows)} >= {fact.key for fact in SMALL.penalties}
+
+
+async def test_rows_that_bear_nobodys_code_are_seen_by_following(open_bench: Open) -> None:
+    world = generate(seed=5, size=60, day=TODAY)
+    asides = [aside for aside in world.asides if aside.fact.province is Province.SHANXI]
+    async with open_bench(world, dirt=100) as bench:
+        rows, _ = await everything(bench.source, limit=100)
+
+    names = {row.key: row.values["EntName"] for row in rows if row.form == "QueryPenalty"}
+    assert {key: names[key] for key in names if key.startswith("A")} == {
+        aside.fact.key: aside.written.name for aside in asides
+    }
+
+
+@pytest.mark.parametrize("cursor", ["x", "[]", '["1-1"]', '["1-1", 2]', "{}", '[["1"], "2"]', "[" * 100_000])
+async def test_a_cursor_of_nobody_is_refused(open_bench: Open, cursor: str) -> None:
+    async with open_bench(SMALL) as bench:
+        with pytest.raises(SourceError, match="expected a cursor of this source"):
+            await bench.source.supplied_since(cursor, 10)
+
+
+async def test_rows_are_fetched_by_their_keys_as_they_stand_now(open_bench: Open) -> None:
+    penalties = [("QueryPenalty", fact.key) for fact in CROWDED.penalties[:45]]
+    entries = [("QuerySeriousList", fact.key) for fact in CROWDED.list_entries[:3]]
+    gone, never = penalties[7], ("QueryPenalty", "P?")
+    async with open_bench(CROWDED) as bench:
+        truth = await bench.source.search(search_for(SUBJECT))
+        bench.book.remove("CF", gone[1])
+        found = await bench.source.by_key([*penalties, *entries, never])
+
+    by_key = {(row.form, row.key): row for row in truth.rows}
+    assert found == {key: None if key in {gone, never} else by_key[key] for key in (*penalties, *entries, never)}
+    assert bench.faults.calls.count("QueryById") == 4
+
+
+async def test_nothing_is_asked_for_no_keys_and_a_key_of_no_form_is_refused(open_bench: Open) -> None:
+    async with open_bench(SMALL) as bench:
+        assert await bench.source.by_key([]) == {}
+        with pytest.raises(SourceError, match="got 'T_XZCF'"):
+            await bench.source.by_key([("T_XZCF", "1")])
+
+    assert "QueryById" not in bench.faults.calls
+
+
+async def test_a_key_that_xml_cannot_carry_is_refused_and_no_row_said_to_be_gone(open_bench: Open) -> None:
+    async with open_bench(SMALL) as bench:
+        with pytest.raises(SourceError, match="control character"):
+            await bench.source.by_key([("QueryPenalty", "P\x01")])
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        ("row lost", "expected 4 rows, got 3"),
+        ("no more", "expected 11 rows in the last chunk, got 4"),
+        ("ended early", "expected a NextCursor"),
+        ("rows lost", "expected one Rows"),
+        ("soap fault", "NullPointerException"),
+        ("unavailable", "expected status 200"),
+        ("doctype", "DOCTYPE"),
+        ("truncated", "expected XML"),
+        ("error code", "E500"),
+    ],
+)
+async def test_a_fault_while_following_passes_over_nothing(open_bench: Open, fault: str, reason: str) -> None:
+    async with open_bench(SMALL, chunk=4) as bench:
+        bench.faults.add("QueryChanged", EVERY_FAULT[fault])
+        with pytest.raises(SourceError, match=reason):
+            await bench.source.supplied_since("", 100)
+        rows, _ = await everything(bench.source)
+
+    assert len({(row.form, row.key) for row in rows}) == 16
+
+
+async def test_cursors_that_go_round_while_following_are_an_error(open_bench: Open) -> None:
+    async with open_bench(SMALL, chunk=4) as bench:
+        bench.faults.add("QueryChanged", shanxi.loop, shanxi.loop)
+        with pytest.raises(SourceError, match="go round"):
+            await bench.source.supplied_since("", 100)
+
+
+@pytest.mark.parametrize("fault", ["row lost", "rows lost", "total shifted", "error code", "truncated", "soap fault"])
+async def test_a_fault_says_of_no_row_that_it_is_gone(open_bench: Open, fault: str) -> None:
+    keys = [("QueryPenalty", fact.key) for fact in SMALL.penalties]
+    async with open_bench(SMALL) as bench:
+        bench.faults.add("QueryById", EVERY_FAULT[fault])
+        with pytest.raises(SourceError):
+            await bench.source.by_key(keys)
+
+
+async def test_a_row_that_was_not_asked_for_is_no_answer(open_bench: Open) -> None:
+    def other(result: etree._Element) -> None:
+        key = result.find(f".//{{{wire.NAMESPACE}}}Id")
+        assert key is not None
+        key.text = "P?"
+
+    async with open_bench(SMALL) as bench:
+        bench.faults.add("QueryById", shanxi.alter(other))
+        with pytest.raises(SourceError, match="not asked for"):
+            await bench.source.by_key([("QueryPenalty", SMALL.penalties[0].key)])
+
+
+async def test_a_renamed_department_stops_following_and_fetching_too(open_bench: Open) -> None:
+    async with open_bench(SMALL) as bench:
+        bench.faults.add("GetCodeTable", shanxi.rename("SX-HBJ", "生态环境和林业"))
+        for asked in (bench.source.supplied_since("", 10), bench.source.by_key([("QueryPenalty", "P1")])):
+            with pytest.raises(SourceError, match="expected SX-HBJ to be '生态环境', got '生态环境和林业'"):
+                await asked
+
+    assert not {"QueryChanged", "QueryById"} & set(bench.faults.calls)
 
 
 # --- What goes wrong --------------------------------------------------------------------------------------------------------
@@ -486,14 +746,14 @@ def test_the_profile_can_be_relied_on() -> None:
 
 
 @pytest.mark.parametrize(
-    "authority", ["吕梁市生态环境局", "呂梁市生態環境局", "平遥县市场监督管理局", "国家税务总局太原市税务局"]
+    "authority", ["吕梁市生态环境局", "山西省水利厅", "平遥县市场监督管理局", "国家税务总局太原市税务局"]
 )
 def test_authorities_of_the_province_are_its_own(authority: str) -> None:
-    assert authority.startswith(PROFILE.authority_prefixes)
+    assert decided_in(authority, "", PROFILE.province, PROFILE.authority_prefixes).by is DecidedBy.OWN
 
 
 @pytest.mark.parametrize(
     "authority", ["邯郸市生态环境局", "国家市场监督管理总局", "临城县水务局", "中国证券监督管理委员会"]
 )
 def test_authorities_of_others_are_not_its_own(authority: str) -> None:
-    assert not authority.startswith(PROFILE.authority_prefixes)
+    assert decided_in(authority, "", PROFILE.province, PROFILE.authority_prefixes).by is not DecidedBy.OWN

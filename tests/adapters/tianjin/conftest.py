@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 from pydantic import HttpUrl
 
 from adapters.tianjin.source import SourceSettings, TianjinSource, open_source
@@ -23,6 +24,7 @@ class Bench:
 
     Attributes:
         source: The source.
+        app: The platform.
         faults: What goes wrong.
         slept: Seconds that it would have waited; nobody really does.
         now: The clock, which stands still.
@@ -33,6 +35,7 @@ class Bench:
         self.slept: list[float] = []
         self.now = NOW
         self.source: TianjinSource
+        self.app: web.Application
 
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
@@ -50,6 +53,7 @@ def open_bench(tmp_path_factory: pytest.TempPathFactory) -> Open:
     async def opened(world: World, *, secret: str = SECRET, **settings: Any) -> AsyncGenerator[Bench]:
         bench = Bench(tianjin.Faults())
         app = tianjin.make_app(world, secret=secret, faults=bench.faults, now=lambda: bench.now)
+        bench.app = app
         async with listening(app, shutdown_s=0.1) as url:
             given = {"client_id": tianjin.CLIENT_ID, "client_secret_file": Path(secret_file), **settings}
             source_settings = SourceSettings(url=HttpUrl(url), **given)

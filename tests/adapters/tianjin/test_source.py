@@ -20,18 +20,21 @@ from adapters.tianjin.profile import PROFILE
 from contract.catalogue import PENALTY, SERIOUS_LIST
 from contract.province import Province
 from huren.common.v1 import common_pb2
+from huren.fragment.v1 import fragment_pb2
 from sandbox.platforms import tianjin
-from tests.support.dirt import EVERY_DIRT, Dirt, assert_said
+from tests.support.dirt import EVERY_DIRT, MARKET, Dirt, assert_said, cells_of
 from tests.support.worlds import (
     CATALOGUE,
     CELLS,
     FINED,
     HOSTILE_NAMES,
     LIST_CELLS,
+    LISTED,
     NOW,
     PENALTY_CELLS,
     assert_each_cell_is_answered_or_silent,
     crowded_world,
+    entry,
     entry_of,
     penalty,
     penalty_of,
@@ -43,6 +46,7 @@ from tests.support.worlds import (
 )
 
 if TYPE_CHECKING:
+    from adapters.tianjin.source import TianjinSource
     from tests.adapters.tianjin.conftest import Open
 
 CROWDED = crowded_world(Province.TIANJIN, penalties=60, entries=20)
@@ -464,7 +468,8 @@ def _set(column: str, value: object) -> tianjin.Fault:
     [
         pytest.param(_set("id", ""), id="no id"),
         pytest.param(_set("id", 7), id="the id is a number"),
-        pytest.param(_set("receivedTime", None), id="not received"),
+        pytest.param(_set("newColumn", "x"), id="a further column"),
+        pytest.param(tianjin.alter(lambda document: document["rows"][0].pop("penAm")), id="a missing column"),
         pytest.param(_set("penDecNo", {"text": "1"}), id="a value is an object"),
         pytest.param(_set("penDecNo", ["1"]), id="a value is an array"),
         pytest.param(tianjin.alter(lambda document: document.update(code=7)), id="an error, with rows"),
@@ -487,7 +492,6 @@ async def test_a_page_that_is_not_as_described_silences_its_type_of_data(
 @pytest.mark.parametrize(
     ("column", "value"),
     [
-        ("newColumn", "x"),
         ("status", "UNKNOWN"),
         ("deptCode", "0300"),
         ("penDecDate", "2024-03-01"),
@@ -503,6 +507,287 @@ async def test_a_row_that_cannot_be_read_with_certainty_is_handed_over_and_refus
 
     outcomes = [map_row(row, reading(PROFILE)) for row in answer.rows]
     assert [outcome.field for outcome in outcomes if isinstance(outcome, Unreadable)] == [column]
+
+
+async def test_other_columns_than_those_of_a_known_version_are_named(open_bench: Open) -> None:
+    def renamed_column(document: dict[str, Any]) -> None:
+        for row in document["rows"]:
+            row["penAmount"] = row.pop("penAm")
+
+    async with open_bench(SMALL) as bench:
+        bench.faults.add(tianjin.alter(renamed_column), on="penalties")
+        answer = await bench.source.search(search_for(SUBJECT))
+
+    (reason,) = set(answer.silent.values())
+    assert "penalties: missing 'penAm'; not of the form 'penAmount'" in reason
+    assert answer.silent.keys() == PENALTY_CELLS
+
+
+@pytest.mark.parametrize("received", [None, "2024-03-01", 1.5, True, -(10**15)])
+async def test_a_time_of_receipt_that_cannot_be_read_is_none_and_its_row_is_handed_over(
+    open_bench: Open, received: object
+) -> None:
+    world = world_of(Province.TIANJIN, [penalty(Province.TIANJIN, "P1")])
+    search = search_for(FINED)
+    async with open_bench(world) as bench:
+        bench.faults.add(_set("receivedTime", received), on="penalties")
+        answer = await bench.source.search(search)
+
+    assert [(row.key, row.received_at) for row in answer.rows] == [("P1", None)]
+    assert answer.silent == {}
+    assert cells_of(answer, search, FINED, PROFILE)[MARKET].reason == fragment_pb2.UNAVAILABLE_REASON_UNREADABLE
+
+
+# --- Names ----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("stands", "asked"),
+    [
+        ("示例機械廠", "示例机械厂"),
+        ("示例机械厂", "示例机械厂"),
+        ("示例（华北）公司", "示例(华北)公司"),
+        ("示例(华北)公司", "示例（华北）公司"),
+        ("天津示例公司", "天津市示例公司"),
+        ("天津市示例公司", "天津示例公司"),
+        ("河北省石家莊示例機械廠", "河北石家庄市示例机械厂"),
+    ],
+)
+async def test_a_name_is_found_in_another_spelling(open_bench: Open, stands: str, asked: str) -> None:
+    async with open_bench(renamed(SMALL, stands)) as bench:
+        answer = await bench.source.search(search_for(NOBODY, names=(asked,)))
+
+    assert {row.values["entName"] for row in answer.rows} == {stands}
+
+
+async def test_more_names_than_one_call_takes_are_asked_for_in_several(open_bench: Open) -> None:
+    """Each of these names has a traditional spelling too, so that 60 names are 120 spellings."""
+    names = [f"示例第{number}机械厂" for number in range(59)]
+    async with open_bench(renamed(SMALL, "示例機械廠")) as bench:
+        answer = await bench.source.search(search_for(NOBODY, names=(*names, "示例机械厂"), cells=LIST_CELLS))
+
+    assert bench.faults.calls.count("/api/v1/serious-lists/query") == 2
+    assert rows_of(answer, "serious-lists").keys() == {fact.key for fact in SMALL.list_entries}
+
+
+async def test_rows_of_all_questions_together_are_bounded(open_bench: Open) -> None:
+    facts = [penalty(Province.TIANJIN, f"P{number}", subject=subject) for number, subject in enumerate([FINED, LISTED])]
+    former = common_pb2.Identifier(kind=common_pb2.IDENTIFIER_KIND_FORMER_USCC, value=LISTED.uscc)
+    search = search_for(FINED)
+    async with open_bench(world_of(Province.TIANJIN, facts), max_rows=1) as bench:
+        answer = await bench.source.search(replace(search, identifiers=(*search.identifiers, former)))
+
+    assert set(answer.silent.values()) == {"penalties: expected at most 1 rows, got 2"}
+
+
+# --- Following ------------------------------------------------------------------------------------------------------------
+
+
+async def all_supplied(source: TianjinSource, cursor: str = "", limit: int = 7) -> tuple[list[RawRow], str]:
+    rows: list[RawRow] = []
+    while True:
+        part = await source.supplied_since(cursor, limit)
+        rows += part.rows
+        assert part.expected is not None
+        assert (part.expected == len(part.rows)) is part.is_all
+        cursor = part.cursor
+        if part.is_all:
+            return rows, cursor
+
+
+@pytest.mark.parametrize("limit", [1, 2, 7, 1000])
+async def test_everything_that_was_supplied_is_given_once_and_then_nothing(open_bench: Open, limit: int) -> None:
+    async with open_bench(CROWDED) as bench:
+        rows, cursor = await all_supplied(bench.source, limit=limit)
+        then = await bench.source.supplied_since(cursor, limit)
+        searched = await bench.source.search(search_for(SUBJECT))
+
+    assert sorted(rows, key=lambda row: row.key) == sorted(searched.rows, key=lambda row: row.key)
+    assert (then.rows, then.is_all, then.expected) == ((), True, 0)
+
+
+async def test_what_is_still_to_come_is_counted(open_bench: Open) -> None:
+    async with open_bench(CROWDED) as bench:
+        first = await bench.source.supplied_since("", 30)
+        second = await bench.source.supplied_since(first.cursor, 30)
+
+    assert first.expected == len(CROWDED.penalties) + len(CROWDED.list_entries)
+    assert second.expected == first.expected - len(first.rows)
+
+
+async def test_a_row_that_changes_comes_again_and_a_new_one_comes(open_bench: Open) -> None:
+    fact = SMALL.penalties[0]
+    new = penalty(Province.TIANJIN, "P999")
+    async with open_bench(SMALL) as bench:
+        _, cursor = await all_supplied(bench.source)
+        tianjin.supply_row(bench.app, fact, status="CANCELED")
+        tianjin.supply_row(bench.app, new)
+        rows, _ = await all_supplied(bench.source, cursor)
+
+    assert [(row.key, row.values["status"]) for row in rows] == [(fact.key, "CANCELED"), ("P999", "VALID")]
+
+
+async def test_rows_that_bear_nobodys_code_are_seen_by_whoever_follows(open_bench: Open) -> None:
+    async with open_bench(world_of(Province.TIANJIN, [penalty(Province.TIANJIN, "P1")])) as bench:
+        tianjin.supply_row(
+            bench.app, penalty(Province.TIANJIN, "P2"), creditCode="91110105MA********", orgCode=None, entName="示例"
+        )
+        rows, _ = await all_supplied(bench.source)
+
+    assert [row.key for row in rows] == ["P1", "P2"]
+
+
+async def test_rows_are_fetched_by_their_keys_as_they_stand_now(open_bench: Open) -> None:
+    keys = [("penalties", fact.key) for fact in CROWDED.penalties] + [("serious-lists", CROWDED.list_entries[0].key)]
+    gone = [("penalties", f"X{number}") for number in range(100)]
+    changed = CROWDED.penalties[3]
+    async with open_bench(CROWDED) as bench:
+        tianjin.supply_row(bench.app, changed, status="REPAIRED")
+        found = await bench.source.by_key([*keys, *gone])
+        nothing = await bench.source.by_key([])
+
+    assert nothing == {}
+    assert {key: None if row is None else row.key for key, row in found.items()} == {
+        **{key: key[1] for key in keys},
+        **dict.fromkeys(gone),
+    }
+    assert bench.faults.calls.count("/api/v1/penalties/by-ids") == 2
+    row = found["penalties", changed.key]
+    assert row is not None
+    assert row.values["status"] == "REPAIRED"
+
+
+async def test_a_key_of_no_type_of_data_is_refused(open_bench: Open) -> None:
+    async with open_bench(SMALL) as bench:
+        with pytest.raises(SourceError, match="'T_XZCF'"):
+            await bench.source.by_key([("T_XZCF", "1")])
+
+
+@pytest.mark.parametrize("fault", PASSING)
+async def test_one_passing_fault_changes_nothing_for_whoever_follows(open_bench: Open, fault: str) -> None:
+    async with open_bench(SMALL) as bench:
+        truth, _ = await all_supplied(bench.source)
+        bench.faults.add(EVERY_FAULT[fault], on="changes")
+        bench.faults.add(EVERY_FAULT[fault], on="by-ids")
+        rows, _ = await all_supplied(bench.source)
+        found = await bench.source.by_key([(row.form, row.key) for row in truth])
+
+    assert rows == truth
+    assert list(found.values()) == truth
+
+
+@pytest.mark.parametrize("fault", [name for name in EVERY_FAULT if name not in {*PASSING, *MOVING, "floats"}])
+async def test_a_lasting_fault_is_an_error_for_whoever_follows(open_bench: Open, fault: str) -> None:
+    async with open_bench(SMALL) as bench:
+        bench.faults.add(EVERY_FAULT[fault], on="changes")
+        bench.faults.add(EVERY_FAULT[fault], on="by-ids")
+        if fault != "no rows for sure":
+            with pytest.raises(SourceError):
+                await bench.source.by_key([("penalties", SMALL.penalties[0].key)])
+        with pytest.raises(SourceError):
+            await bench.source.supplied_since("", 10)
+
+
+@pytest.mark.parametrize(
+    ("fault", "on"),
+    [
+        pytest.param(tianjin.alter(lambda document: document.update(next="")), "changes", id="no place"),
+        pytest.param(tianjin.alter(lambda document: document.update(next=None)), "changes", id="place null"),
+        pytest.param(tianjin.alter(lambda document: document.update(more=1)), "changes", id="more is a number"),
+        pytest.param(tianjin.alter(lambda document: document.update(more=True)), "changes", id="more of nothing"),
+        pytest.param(
+            tianjin.alter(lambda document: document.update(remaining=3)), "changes", id="some remain, not more"
+        ),
+        pytest.param(
+            tianjin.alter(lambda document: document.update(remaining=-1, more=True)),
+            "changes",
+            id="fewer than none remain",
+        ),
+        pytest.param(tianjin.alter(lambda document: document.update(rows=None)), "changes", id="no changes"),
+        pytest.param(
+            tianjin.alter(lambda document: document["rows"].extend(document["rows"] * 20)), "changes", id="many"
+        ),
+        pytest.param(_set("id", ""), "changes", id="no id"),
+        pytest.param(_set("further", ""), "changes", id="a further column"),
+        pytest.param(tianjin.repeat_row, "by-ids", id="a row twice"),
+        pytest.param(_set("id", "P9"), "by-ids", id="another row"),
+        pytest.param(_set("id", None), "by-ids", id="by id without one"),
+        pytest.param(tianjin.alter(lambda document: document.pop("rows")), "by-ids", id="no rows"),
+    ],
+)
+async def test_changes_and_rows_by_id_are_read_strictly(open_bench: Open, fault: tianjin.Fault, on: str) -> None:
+    async with open_bench(SMALL) as bench:
+        bench.faults.add(fault, on=on)
+        keys = [("penalties", fact.key) for fact in SMALL.penalties]
+        asking = bench.source.supplied_since("", 50) if on == "changes" else bench.source.by_key(keys)
+        with pytest.raises(SourceError):
+            await asking
+
+
+async def test_a_platform_that_leads_in_circles_is_not_followed(open_bench: Open) -> None:
+    async with open_bench(SMALL) as bench:
+        part = await bench.source.supplied_since("", 2)
+        (place, _) = json.loads(part.cursor).values()
+        bench.faults.add(
+            tianjin.alter(lambda document: document.update(next=place, more=True, remaining=1)), on="penalties/changes"
+        )
+        with pytest.raises(SourceError, match="led on"):
+            await bench.source.supplied_since(part.cursor, 2)
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    ["x", "[]", "7", "{}", '{"penalties":"","lists":""}', '{"penalties":"","serious-lists":1}', "[" * 100_000],
+)
+async def test_a_cursor_of_another_source_is_refused(open_bench: Open, cursor: str) -> None:
+    async with open_bench(SMALL) as bench:
+        with pytest.raises(SourceError, match="cursor"):
+            await bench.source.supplied_since(cursor, 10)
+
+
+async def test_a_place_that_the_platform_does_not_know_any_more_is_an_error(open_bench: Open) -> None:
+    async with open_bench(SMALL) as bench:
+        with pytest.raises(SourceError, match="4101"):
+            await bench.source.supplied_since('{"penalties":"c-999","serious-lists":""}', 10)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    steps=st.lists(
+        st.tuples(st.just("supply"), st.integers(0, 15), st.booleans()) | st.tuples(st.just("page"), st.integers(1, 6)),
+        max_size=40,
+    )
+)
+async def test_whatever_arrives_between_pages_its_last_state_is_seen(
+    open_bench: Open, steps: list[tuple[str, int] | tuple[str, int, bool]]
+) -> None:
+    truth: dict[str, str] = {}
+    seen: dict[str, object] = {}
+    cursor = ""
+    world = world_of(Province.TIANJIN, [penalty(Province.TIANJIN, "P0", facts="0")])
+    truth["P0"] = "0"
+    async with open_bench(world) as bench:
+        for number, step in enumerate(steps):
+            if step[0] == "page":
+                part = await bench.source.supplied_since(cursor, step[1])
+                seen |= {row.key: _text_of(row) for row in part.rows}
+                cursor = part.cursor
+            elif step[2:] == (True,):
+                tianjin.supply_row(bench.app, penalty(Province.TIANJIN, f"P{step[1]}", facts=str(number)))
+                truth[f"P{step[1]}"] = str(number)
+            else:
+                tianjin.supply_row(bench.app, entry(Province.TIANJIN, f"E{step[1]}", reason=str(number)))
+                truth[f"E{step[1]}"] = str(number)
+        rows, _ = await all_supplied(bench.source, cursor, limit=5)
+
+    assert seen | {row.key: _text_of(row) for row in rows} == truth
+
+
+def _text_of(row: RawRow) -> object:
+    return row.values["illegalFact" if row.form == "penalties" else "inReason"]
+
+
+# --- Whatever goes wrong --------------------------------------------------------------------------------------------------
 
 
 @settings(max_examples=80, deadline=None)
