@@ -16,7 +16,8 @@ Gateways admit when an answer arrives, verifiers when they check a report; both 
  A-9   The coverage statement it names is that province's, is not younger than the fragment and speaks of this catalogue.
  A-10  There is exactly one cell for each requested (domain, kind), and no other.
  A-11  NOT_APPLICABLE stands exactly where the catalogue carries no such kind; NOT_COVERED exactly where the coverage
-       statement, for this window, says so.
+       statement, for this window, says so; neither CLEAR nor FOUND where it counts more rows that belong to nobody than the
+       catalogue allows.
  A-12  CLEAR holds no record, FOUND at least one, SOURCE_UNAVAILABLE a reason, the others neither.
  A-13  CLEAR and FOUND have a watermark, not after the issue time and not older than the catalogue allows, and say that the
        unified code was searched for; NOT_COVERED and NOT_APPLICABLE say neither; no watermark at all is after the issue time.
@@ -146,9 +147,12 @@ def admit(opened: OpenedFragment, *, catalogue: Catalogue, coverage: VerifiedCov
     covered = covered_cells(coverage.coverage, window)
     issued_at = opened.statement.issued_at
     code_position = _position_of_code(query.subject.identifiers)
+    beyond = _beyond_limit(coverage.coverage, catalogue)
     for cell in fragment.cells:
         key = cell_key(cell.key)
         _require_state_as_declared(cell, key, catalogue, covered)  # A-11
+        if cell.state in _CONCLUSIVE and key in beyond:
+            raise AdmissionError(InadmissibleReason.COVERAGE_CONTRADICTED, f"{_name(key)}: too many rows of nobody")
         _require_contents_fit_state(cell)  # A-12
         if cell.state in _CONCLUSIVE:
             _require_fresh(cell, key, catalogue, issued_at)  # A-13
@@ -292,6 +296,14 @@ def _require_state_as_declared(
     says_not_covered = cell.state == fragment_pb2.CELL_STATE_NOT_COVERED
     if key in catalogue.carried and says_not_covered != (key not in covered):
         raise AdmissionError(InadmissibleReason.COVERAGE_CONTRADICTED, _name(key))
+
+
+def _beyond_limit(coverage: coverage_pb2.Coverage, catalogue: Catalogue) -> frozenset[CellKey]:
+    """Cells with more rows that belong to nobody than the catalogue allows."""
+    counts = ((cell_key(rows.key), rows.count) for rows in coverage.unattributable)
+    return frozenset(
+        key for key, count in counts if key in catalogue.carried and count > catalogue.carried[key].unattributable_limit
+    )
 
 
 def _require_contents_fit_state(cell: fragment_pb2.Cell) -> None:

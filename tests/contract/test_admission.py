@@ -191,6 +191,26 @@ def test_a_refusal_that_answers_the_query_is_refused_whatever_its_reason(
     assert (refused.province, refused.question, refused.refusal.reason) == (BEIJING, QUESTION, reason)
 
 
+MOST_OF_NOBODY = CATALOGUE.carried[PENALTY_CELL].unattributable_limit
+
+
+@pytest.mark.parametrize("cell", [PENALTY_CELL, EMPTY], ids=["found", "clear"])
+@pytest.mark.parametrize("count", [MOST_OF_NOBODY, MOST_OF_NOBODY + 1])
+def test_nothing_is_concluded_where_the_coverage_counts_too_many_rows_of_nobody(cell: CellKey, count: int) -> None:
+    federation = Federation(unattributable={BEIJING: {cell: count}})
+    question = federation.question(cells=[PENALTY_CELL, EMPTY])
+    answer = federation.answer(question, {PENALTY_CELL: [penalty()]})
+
+    if count <= MOST_OF_NOBODY:
+        assert federation.admit(question, answer).province is BEIJING
+        return
+    with pytest.raises(AdmissionError) as caught:
+        federation.admit(question, answer)
+    assert caught.value.reason is InadmissibleReason.COVERAGE_CONTRADICTED
+    silent = federation.answer(question, {PENALTY_CELL: [penalty()]}, states={cell: SOURCE_UNAVAILABLE})
+    assert federation.admit(question, silent).province is BEIJING
+
+
 # --- One fault, one name ---------------------------------------------------------------------------------------------
 
 # the envelope, the signature, the signer.

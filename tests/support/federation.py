@@ -193,6 +193,7 @@ class Federation:
         now: What every clock says.
         catalogue: The catalogue in force.
         not_covered: Cells that a province does not cover.
+        unattributable: How many rows of a province belong to nobody, by cell.
         states: State of a member's key other than active.
     """
 
@@ -200,6 +201,7 @@ class Federation:
     catalogue: Catalogue = CATALOGUE
     not_covered: Mapping[Province, frozenset[CellKey]] = field(default_factory=dict)
     states: Mapping[tuple[Province, int], KeyState] = field(default_factory=dict)
+    unattributable: Mapping[Province, Mapping[CellKey, int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.keys = {
@@ -297,6 +299,10 @@ class Federation:
                 for key in self.catalogue.carried
             ],
             issuer=contact,
+            unattributable=[
+                coverage_pb2.UnattributableRows(key=wire_keys([key])[0], count=count)
+                for key, count in self.unattributable.get(province, {}).items()
+            ],
         )
         change(coverage)
         return self.signer(province, ADAPTER).sign(COVERAGE, coverage)
