@@ -6,6 +6,7 @@ why; 2 wrong usage; `verify` and `report request` have their own, documented the
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Final
@@ -14,6 +15,8 @@ import typer
 
 from contract.days import parse_day
 from contract.province import Province
+from contract.uscc import UsccError, parse_uscc
+from huren.desk.v1 import desk_service_pb2 as wire
 
 app: Final = typer.Typer(
     name="huren",
@@ -24,6 +27,11 @@ app: Final = typer.Typer(
 )
 report_app: Final = typer.Typer(help="报告。 Reports.", no_args_is_help=True)
 app.add_typer(report_app, name="report")
+quarantine_app: Final = typer.Typer(
+    help="数据质量工作台：不能直接使用的数据及其处理。 The data desk of a province: rows that cannot be used as they are.",
+    no_args_is_help=True,
+)
+app.add_typer(quarantine_app, name="quarantine")
 
 DEFAULT_DIRECTORY: Final = Path("build/up")
 
@@ -45,6 +53,44 @@ def _day(text: str) -> date:
         raise typer.BadParameter(
             f"日期应为存在的日子，写作 YYYY-MM-DD，实为 {text!r} · expected a day of the calendar, written YYYY-MM-DD"
         ) from error
+
+
+_ITEM_KINDS: Final = ("unreadable", "in-doubt", "unattributable", "missing", "held-delivery")
+
+
+def _item_kind(text: str) -> int:
+    if text not in _ITEM_KINDS:
+        names = ", ".join(_ITEM_KINDS)
+        raise typer.BadParameter(f"类别应为 {names} 之一，实为 {text!r} · expected one of {names}")
+    return int(wire.ItemKind.Value(f"ITEM_KIND_{text.replace('-', '_').upper()}"))
+
+
+def _code(text: str) -> str:
+    try:
+        return parse_uscc(text)
+    except UsccError as error:
+        raise typer.BadParameter(f"统一社会信用代码不正确 · no unified social credit code: {error}") from error
+
+
+def _text(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:  # bytes on the command line that are no text
+        raise typer.BadParameter("应为 UTF-8 文本 · expected text in UTF-8") from error
+    return text
+
+
+def _number(text: str) -> int:
+    if not re.fullmatch(r"[1-9][0-9]{0,17}", text):
+        raise typer.BadParameter(f"编号应为正整数，实为 {text!r} · expected the number of an item")
+    return int(text)
+
+
+def _setting(text: str) -> wire.ColumnValue:
+    column, equals, value = _text(text).partition("=")
+    if not (column and equals):
+        raise typer.BadParameter(f"应写作 列=值，实为 {text!r} · expected COLUMN=VALUE")
+    return wire.ColumnValue(column=column, value=value)
 
 
 _Directory = Annotated[
@@ -156,6 +202,249 @@ def status(directory: _Directory = DEFAULT_DIRECTORY, as_json: _Json = False) ->
     from cli.status import run  # noqa: PLC0415  # as above
 
     raise typer.Exit(run(directory, as_json=as_json))
+
+
+# --- The data desk ----------------------------------------------------------------------------------------------------
+
+_MAX_VERSION: Final = 2**32 - 1
+
+_Desk = Annotated[
+    Province,
+    typer.Option("--province", parser=_province, metavar="PROVINCE", help="哪个省（市）的工作台。 Whose desk."),
+]
+_Number = Annotated[int, typer.Argument(parser=_number, metavar="N", help="编号。 Number of the item.")]
+_Basis = Annotated[
+    str,
+    typer.Option(parser=_text, metavar="TEXT", help="处理依据，长期保存。 On which the decision rests; kept for ever."),
+]
+_Version = Annotated[
+    int | None,
+    typer.Option(
+        "--item-version",
+        min=0,
+        max=_MAX_VERSION,
+        help="查看时的版次；不符则不予处理。 The item's version when you looked at it; as it is now unless told.",
+    ),
+]
+_HoldingUp = Annotated[bool, typer.Option("--holding-up", help="只看影响查询的。 Only those that hold somebody up.")]
+_Kinds = Annotated[
+    list[int] | None,
+    typer.Option(
+        "--kind", parser=_item_kind, metavar="KIND", help=f"类别，可重复。 May be repeated: {', '.join(_ITEM_KINDS)}."
+    ),
+]
+_Supplier = Annotated[
+    str, typer.Option(parser=_text, metavar="TEXT", help="来源单位全称。 Only those of this supplier, exactly.")
+]
+_HeldUp = Annotated[
+    str | None,
+    typer.Option(
+        "--uscc", parser=_code, metavar="CODE", help="只看影响该主体的。 Only those that hold this subject up."
+    ),
+]
+_All = Annotated[bool, typer.Option("--all", help="包括已办结的。 Those that are closed, too.")]
+
+
+@quarantine_app.command("list")
+def quarantine_list(
+    province: _Desk,
+    directory: _Directory = DEFAULT_DIRECTORY,
+    holding_up: _HoldingUp = False,
+    kind: _Kinds = None,
+    supplier: _Supplier = "",
+    uscc: _HeldUp = None,
+    everything: _All = False,
+    limit: Annotated[int, typer.Option(min=1, help="最多显示条数。 How many at most.")] = 100,
+    as_json: _Json = False,
+) -> None:
+    """列出不能直接使用的数据，影响查询的在前。 List items; those that hold a subject up first, then those due first.
+
+    退出码 exit codes: 0 已完成 done; 1 未完成 not done; 2 用法有误 wrong usage.
+    """
+    from cli.quarantine import Desk, list_items  # noqa: PLC0415  # as above
+
+    chosen = _item_filter(holding_up=holding_up, kinds=kind, supplier=supplier, uscc=uscc, everything=everything)
+    raise typer.Exit(list_items(Desk(directory, province, as_json), chosen, limit))
+
+
+@quarantine_app.command("show")
+def quarantine_show(
+    number: _Number, province: _Desk, directory: _Directory = DEFAULT_DIRECTORY, as_json: _Json = False
+) -> None:
+    """查看一条：问题、影响、原始数据、经过。 Show an item: what is wrong, whom it holds up, the row, what happened."""
+    from cli.quarantine import Desk, show_item  # noqa: PLC0415  # as above
+
+    raise typer.Exit(show_item(Desk(directory, province, as_json), number))
+
+
+@quarantine_app.command("export")
+def quarantine_export(
+    province: _Desk,
+    out: Annotated[Path, typer.Option(help="CSV 文件。 The CSV file.", dir_okay=False)],
+    directory: _Directory = DEFAULT_DIRECTORY,
+    holding_up: _HoldingUp = False,
+    kind: _Kinds = None,
+    supplier: _Supplier = "",
+    uscc: _HeldUp = None,
+    everything: _All = False,
+    as_json: _Json = False,
+) -> None:
+    """导出为 CSV，含原始数据各列，供退回来源单位。 Write items with their rows into a CSV file for the supplying department."""
+    from cli.quarantine import Desk, export_items  # noqa: PLC0415  # as above
+
+    chosen = _item_filter(holding_up=holding_up, kinds=kind, supplier=supplier, uscc=uscc, everything=everything)
+    raise typer.Exit(export_items(Desk(directory, province, as_json), chosen, out))
+
+
+@quarantine_app.command("return")
+def quarantine_return(
+    number: _Number,
+    province: _Desk,
+    basis: _Basis,
+    directory: _Directory = DEFAULT_DIRECTORY,
+    version: _Version = None,
+    as_json: _Json = False,
+) -> None:
+    """退回来源单位；在其更正之前仍影响查询。 Give an item back to its supplier; it holds up what it held up."""
+    decision = wire.Decision(return_to_supplier=wire.Return())
+    raise typer.Exit(_decide(directory, province, number, decision, basis=basis, version=version, as_json=as_json))
+
+
+@quarantine_app.command("correct")
+def quarantine_correct(
+    number: _Number,
+    province: _Desk,
+    basis: _Basis,
+    settings: Annotated[
+        list[wire.ColumnValue] | None,
+        typer.Option(
+            "--set", parser=_setting, metavar="列=值", help="该列应为，可重复。 COLUMN=VALUE; may be repeated."
+        ),
+    ] = None,
+    nothing: Annotated[
+        list[str] | None,
+        typer.Option("--null", parser=_text, metavar="列", help="该列应为空值，可重复。 The column holds nothing."),
+    ] = None,
+    directory: _Directory = DEFAULT_DIRECTORY,
+    version: _Version = None,
+    as_json: _Json = False,
+) -> None:
+    """更正原始数据的列，只对这一版数据有效。 Correct columns of the row, for this state of it only; it is read again at once."""
+    values = [*(settings or []), *(wire.ColumnValue(column=column) for column in nothing or [])]
+    if not values or len({value.column for value in values}) != len(values):
+        raise typer.BadParameter(
+            "请用 --set 或 --null 写明要更正的列，每列一次 · name the columns with --set or --null, each once"
+        )
+    decision = wire.Decision(correction=wire.Correction(values=values))
+    raise typer.Exit(_decide(directory, province, number, decision, basis=basis, version=version, as_json=as_json))
+
+
+@quarantine_app.command("assign")
+def quarantine_assign(
+    number: _Number,
+    province: _Desk,
+    basis: _Basis,
+    to: Annotated[
+        str | None, typer.Option("--to", parser=_code, metavar="CODE", help="属于该主体。 The subject whose row it is.")
+    ] = None,
+    to_nobody: Annotated[
+        bool,
+        typer.Option("--to-nobody", help="不属于所影响的任何主体。 None of those whom it holds up, nor anybody known."),
+    ] = False,
+    directory: _Directory = DEFAULT_DIRECTORY,
+    version: _Version = None,
+    as_json: _Json = False,
+) -> None:
+    """认定数据属于哪个主体。 Say whose a row is; it holds as long as the row says the same of whose it is."""
+    if (to is None) is not to_nobody:
+        raise typer.BadParameter("请用 --to 或 --to-nobody 之一 · use either --to or --to-nobody")
+    decision = wire.Decision(assignment=wire.Assignment(uscc=to or ""))
+    raise typer.Exit(_decide(directory, province, number, decision, basis=basis, version=version, as_json=as_json))
+
+
+@quarantine_app.command("confirm")
+def quarantine_confirm(
+    number: _Number,
+    province: _Desk,
+    basis: _Basis,
+    withdrawn: Annotated[
+        bool,
+        typer.Option(
+            "--withdrawn/--still-in-force",
+            help="来源缺失的数据：已撤回，或仍有效。 A missing row: withdrawn, or still in force.",
+        ),
+    ],
+    directory: _Directory = DEFAULT_DIRECTORY,
+    version: _Version = None,
+    as_json: _Json = False,
+) -> None:
+    """确认来源缺失的数据是否已撤回；确认之前照常披露。 Say whether a missing row was withdrawn; until then it is disclosed."""
+    decision = wire.Decision(withdrawal=wire.Withdrawal(withdrawn=withdrawn))
+    raise typer.Exit(_decide(directory, province, number, decision, basis=basis, version=version, as_json=as_json))
+
+
+@quarantine_app.command("release")
+def quarantine_release(
+    number: _Number,
+    province: _Desk,
+    basis: _Basis,
+    refuse: Annotated[bool, typer.Option("--refuse", help="拒收该批次。 Refuse the delivery.")] = False,
+    directory: _Directory = DEFAULT_DIRECTORY,
+    version: _Version = None,
+    as_json: _Json = False,
+) -> None:
+    """放行或拒收暂存的批次。 Take in a delivery that is held, as it is, or refuse it."""
+    decision = wire.Decision(delivery=wire.Delivery(good=not refuse))
+    raise typer.Exit(_decide(directory, province, number, decision, basis=basis, version=version, as_json=as_json))
+
+
+@quarantine_app.command("rerun")
+def quarantine_rerun(
+    province: _Desk,
+    numbers: Annotated[
+        list[int] | None,
+        typer.Argument(
+            parser=_number,
+            metavar="N",
+            help="编号；默认全部未办结的。 Items; all that are open unless told.",
+        ),
+    ] = None,
+    directory: _Directory = DEFAULT_DIRECTORY,
+    as_json: _Json = False,
+) -> None:
+    """按来源现状重新识读。 Read the rows again as they stand in the source now; what can be used is closed."""
+    from cli.quarantine import Desk, rerun_items  # noqa: PLC0415  # as above
+
+    raise typer.Exit(rerun_items(Desk(directory, province, as_json), numbers or []))
+
+
+def _decide(
+    directory: Path,
+    province: Province,
+    number: int,
+    decision: wire.Decision,
+    *,
+    basis: str,
+    version: int | None,
+    as_json: bool,
+) -> int:
+    from cli.quarantine import Desk, decide_item  # noqa: PLC0415  # as above
+
+    if not basis.strip():
+        raise typer.BadParameter("请写明处理依据 · name the basis of the decision")
+    return decide_item(Desk(directory, province, as_json), number, decision, basis=basis, version=version)
+
+
+def _item_filter(
+    *, holding_up: bool, kinds: list[int] | None, supplier: str, uscc: str | None, everything: bool
+) -> wire.ItemFilter:
+    return wire.ItemFilter(
+        states=[state for state in wire.ItemState.values() if state] if everything else [],
+        kinds=[wire.ItemKind.ValueType(kind) for kind in kinds or []],
+        holding_up=holding_up,
+        uscc=uscc or "",
+        supplier=supplier,
+    )
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ from contract.province import Province
 from gateway.federation.directory import Member, directory_json
 from huren.envelope.v1 import envelope_pb2
 from runtime.identity import MemberPeer, member_host_name
-from sandbox.pki import Authority
+from sandbox.pki import OPERATOR, Authority
 
 _ADAPTER: Final = envelope_pb2.MEMBER_ROLE_ADAPTER
 _GATEWAY: Final = envelope_pb2.MEMBER_ROLE_GATEWAY
@@ -35,11 +35,14 @@ _SUPPLIED_AS_FILES: Final = frozenset({Province.BEIJING, Province.HEBEI})
 def adapter_command(layout: Layout, province: Province, platform: Mapping[str, Any]) -> list[str]:
     """Writes an adapter's settings, by what its platform announced, and starts it by them."""
     me = MemberPeer(province, _ADAPTER)
-    settings = _member_settings(layout, province, me, "adapter", trusting=Authority.MEMBERS) + _table(
-        "source", _SOURCE_SETTINGS[province](platform)
+    settings = (
+        _member_settings(layout, province, me, "adapter", trusting=Authority.MEMBERS, further=_DESK)
+        + _table("source", _SOURCE_SETTINGS[province](platform))
     )
     return _program(f"adapters.{province.slug}", layout.province(province) / "adapter.toml", settings)
 
+
+_DESK: Final[Mapping[str, object]] = {"officers": [OPERATOR], "follow_every_s": 2}
 
 _SOURCE_SETTINGS: Final[Mapping[Province, Callable[[Mapping[str, Any]], dict[str, str]]]] = {
     Province.BEIJING: lambda platform: {"database_url": platform["database_url"]},
@@ -65,8 +68,16 @@ def gateway_command(layout: Layout, province: Province) -> list[str]:
     return _program("gateway", layout.province(province) / "gateway.toml", settings)
 
 
-def _member_settings(layout: Layout, province: Province, me: MemberPeer, program: str, *, trusting: Authority) -> str:
-    general = {
+def _member_settings(  # what differs between the programs of the members
+    layout: Layout,
+    province: Province,
+    me: MemberPeer,
+    program: str,
+    *,
+    trusting: Authority,
+    further: Mapping[str, object] | None = None,
+) -> str:
+    general: dict[str, object] = {
         "province": province.slug,
         "mode": "sandbox",
         "signing_key": str(layout.pki.signing_key(me)),
@@ -74,8 +85,9 @@ def _member_settings(layout: Layout, province: Province, me: MemberPeer, program
         "database": f"sqlite:///{layout.province(province) / program}.db",
         "registry": str(layout.registry),
         "announce": str(layout.announcement(f"{province.slug}-{program}")),
+        **(further or {}),
     }
-    listen: dict[str, str | int] = {"host": "127.0.0.1", "port": 0}
+    listen: dict[str, object] = {"host": "127.0.0.1", "port": 0}
     return _table("", general) + _table("listen", listen) + _table("tls", _tls(layout, me, trusting))
 
 
@@ -88,8 +100,8 @@ def _tls(layout: Layout, me: MemberPeer, trusting: Authority) -> dict[str, str]:
     }
 
 
-def _table(name: str, values: Mapping[str, str | int]) -> str:
-    """A table of TOML. JSON's strings and numbers are TOML's too."""
+def _table(name: str, values: Mapping[str, object]) -> str:
+    """A table of TOML. JSON's strings, numbers and arrays of them are TOML's too."""
     head = f"\n[{name}]\n" if name else ""
     return head + "".join(f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in values.items())
 

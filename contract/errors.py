@@ -64,6 +64,10 @@ class ErrorCode(StrEnum):
     METHOD_UNKNOWN = "METHOD_UNKNOWN"
     NOT_PERMITTED = "NOT_PERMITTED"
     COVERAGE_NOT_FOUND = "COVERAGE_NOT_FOUND"
+    ITEM_NOT_FOUND = "ITEM_NOT_FOUND"
+    ITEM_CHANGED = "ITEM_CHANGED"
+    DECISION_DOES_NOT_FIT = "DECISION_DOES_NOT_FIT"
+    PLATFORM_SILENT = "PLATFORM_SILENT"
     ENVELOPE_UNREADABLE = "ENVELOPE_UNREADABLE"
     OVERLOADED = "OVERLOADED"
     UNVERIFIED_IN_PRODUCTION = "UNVERIFIED_IN_PRODUCTION"
@@ -245,6 +249,26 @@ ERROR_TABLE: Final[dict[ErrorCode, ErrorRow]] = {
         _REQUESTER, _NEVER, _NOT_FOUND, 404,
         "本省（市）未出具过该编号的覆盖范围声明。",
         "This province never made a coverage statement with that id.",
+    ),
+    ErrorCode.ITEM_NOT_FOUND: ErrorRow(
+        _REQUESTER, _NEVER, _NOT_FOUND, 404,
+        "没有编号为 {number} 的待处理数据，请核对编号。",
+        "There is no item {number}. Check the number.",
+    ),
+    ErrorCode.ITEM_CHANGED: ErrorRow(
+        _REQUESTER, _LATER, _ABORTED, 409,
+        "该数据在您查看之后已有变化，请重新查看后再处理。",
+        "The item has changed since you looked at it. Look again, then decide.",
+    ),
+    ErrorCode.DECISION_DOES_NOT_FIT: ErrorRow(
+        _REQUESTER, _NEVER, _FAILED_PRECONDITION, 422,
+        "该处理方式不适用于这条数据：{problem_zh}。",
+        "The decision does not fit the item: {problem_en}.",
+    ),
+    ErrorCode.PLATFORM_SILENT: ErrorRow(
+        _HOME, _LATER, _UNAVAILABLE, 503,
+        "数据来源平台暂未应答，未作任何更改，请稍后再试。",
+        "The source platform does not answer; nothing was changed. Try again later.",
     ),
     ErrorCode.ENVELOPE_UNREADABLE: ErrorRow(
         _REQUESTER, _NEVER, _INVALID_ARGUMENT, 400,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from grpc.aio import ServicerContext
@@ -39,3 +40,19 @@ def require_member_or_operator(context: ServicerContext[Any, Any]) -> None:
             need_zh="请使用成员单位或其运维人员的证书。",
             need_en="Use the certificate of a member or of its operators.",
         )
+
+
+def require_officer(context: ServicerContext[Any, Any], officers: Collection[str]) -> str:
+    """Lets those operators in whom the settings name as data officers, and says which one it is.
+
+    Raises:
+        HurenError: NOT_PERMITTED.
+    """
+    peer = peer_identity(context.auth_context())
+    if isinstance(peer, OperatorPeer) and peer.name in officers:
+        return peer.name
+    raise HurenError(
+        ErrorCode.NOT_PERMITTED,
+        need_zh="请使用本省（市）数据专员的证书。",
+        need_en="Use the certificate of one of this province's data officers.",
+    )

@@ -2,16 +2,19 @@
 
 1. Check the query (query_checks.py). A query that was answered before gets the stored bytes.
 2. Ask the platform for the covered cells, within the deadline (platform.py).
-3. Read the rows: whose they are, and what they say (findings.py).
-4. In one transaction: look the nonce up again; give the records their identity; build the cells, and empty the largest where
-   they do not fit into one answer; sign; keep answer, nonce, statement and audit.
-5. Send what was kept.
+3. Fetch the rows of the subject that the index knows of and the platform did not give (following.py): one that is there is read
+   with the others, one that is gone is a question (desk/).
+4. Read the rows, with what officers decided about them: whose they are, and what they say (findings.py).
+5. In one transaction: look the nonce up again; give the records their identity; build the cells, and empty the largest where
+   they do not fit into one answer; sign; keep answer, nonce, statement and audit; open an item for what holds the subject up.
+6. Send what was kept.
 
-Two identical queries at once both come as far as 4; the second finds the first one's answer there and sends that.
+Two identical queries at once both come as far as 5; the second finds the first one's answer there and sends that.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,8 +23,9 @@ from typing import Final
 import structlog
 
 from adapters.sdk.coverage import CoverageDesk, StatedCoverage, issuer_contact
+from adapters.sdk.desk.rows import key_of
 from adapters.sdk.errors import LedgerConflictError
-from adapters.sdk.findings import Findings, FoundRecord, read_rows
+from adapters.sdk.findings import Findings, FoundRecord, KnownRow, read_rows
 from adapters.sdk.fragment import Evidence, answerable_cells, build_fragment, fit
 from adapters.sdk.ledger import AuditLine, Ledger, LedgerTransaction, RecordIdentity
 from adapters.sdk.mapping import Reading, decision_key
@@ -29,7 +33,7 @@ from adapters.sdk.metrics import AdapterMetrics
 from adapters.sdk.platform import Platform
 from adapters.sdk.profile import Profile
 from adapters.sdk.query_checks import Accepted, Answered, Asked, NotAccepted, QueryChecks
-from adapters.sdk.source import SourceAnswer
+from adapters.sdk.source import RowKey, SourceAnswer, SourceError
 from contract.catalogue import CellKey
 from contract.days import china_day
 from contract.errors import ErrorCode, HurenError
@@ -139,10 +143,47 @@ class Answering:
         reading = Reading(
             profile=self._profile, catalogue=accepted.catalogue, window=accepted.window, day=china_day(at)
         )
-        findings = read_rows(answer.rows if answer else (), accepted.wanted, reading)  # 3
+        findings = Findings(outcomes={})
+        if answer is not None:
+            answer, missing = await self._complete(answer, accepted)  # 3
+            async with self._ledger.read() as desk:
+                verdicts = await desk.verdicts(key_of(row, self._profile) for row in answer.rows)
+            findings = read_rows(answer.rows, accepted.wanted, reading, verdicts=verdicts, missing=missing)  # 4
         self._report(findings)
         return await self._settled(
-            lambda transaction: self._conclude(transaction, accepted, coverage, Said(answer, findings), at=at)  # 4, 5
+            lambda transaction: self._conclude(transaction, accepted, coverage, Said(answer, findings), at=at)  # 5, 6
+        )
+
+    async def _complete(self, answer: SourceAnswer, accepted: Accepted) -> tuple[SourceAnswer, tuple[KnownRow, ...]]:
+        """Adds the subject's rows that the index knows of and the platform did not give; and those that it does not have."""
+        wanted = accepted.wanted
+        given = {key_of(row, self._profile) for row in answer.rows}
+        async with self._ledger.read() as desk:
+            known = await desk.bearing(
+                codes=wanted.codes,
+                organisation_codes=wanted.organisation_codes,
+                registration_numbers=wanted.registration_numbers,
+                names=[name.name for name in wanted.names],
+            )
+            known |= await desk.seen(await desk.rulings_for(wanted.codes))
+        asked_for = frozenset(answer.watermarks)
+        absent = {
+            where for where, row in known.items() if where not in given and row.may_touch(asked_for, accepted.window)
+        }
+        if not absent:
+            return answer, ()
+        try:
+            fetched = await self._platform.by_key(absent, until=accepted.deadline)
+        except SourceError as error:
+            cells = frozenset[CellKey]().union(*(known[where].cells for where in absent))
+            _log.warning("rows known before not fetched", count=len(absent), reason=str(error))
+            told = "rows that are known of could not be fetched"
+            return dataclasses.replace(answer, silent={**dict.fromkeys(cells, told), **answer.silent}), ()
+        rows = (row for row in fetched.values() if row is not None)
+        gone = [known[where] for where in sorted(absent) if fetched.get(where) is None]
+        return (
+            dataclasses.replace(answer, rows=(*answer.rows, *rows)),
+            await self._ledger.known_rows(gone),
         )
 
     async def _settled(self, work: Callable[[LedgerTransaction], Awaitable[_Kept]]) -> bytes:
@@ -194,7 +235,12 @@ class Answering:
             coverage=coverage.payload,
             answer=said.answer,
             findings=said.findings,
-            records=_identified(listed, await transaction.identities(listed)),
+            records=_identified(
+                listed,
+                await transaction.identities(listed),
+                {record.where: await transaction.replaced_by(record) for record in listed if record.replaces_number},
+            ),
+            unattributable=coverage.unattributable,
             at=at,
         )
         fragment = build_fragment(
@@ -211,6 +257,8 @@ class Answering:
             )
         statement = self._signer.sign(FRAGMENT, fragment)
         self._count_cells(fragment)
+        holding_up = [problem for problem in said.findings.problems if problem.blocks & asked_for]
+        await transaction.desk.open_items(holding_up, at, uscc=accepted.query.subject.uscc)
         return await self._keep(transaction, asked, _Signed(statement, ANSWERED), at=at)
 
     async def _refuse(self, asked: Asked, reason: refusal_pb2.RefusalReason.ValueType) -> bytes:
@@ -249,7 +297,7 @@ class Answering:
     def _report(self, findings: Findings) -> None:
         self._metrics.count_rows(findings.outcomes)
         for problem in findings.problems:
-            _log.warning("row unreadable", problem=problem)
+            _log.warning("row of no use", form=problem.where[0], field=problem.field, problem=problem.problem)
         elsewhere = findings.outcomes.get("decided_elsewhere", 0)
         if elsewhere:
             _log.info("rows decided elsewhere left out", count=elsewhere)
@@ -263,14 +311,20 @@ class Answering:
 
 
 def _identified(
-    listed: Iterable[FoundRecord], identities: Mapping[tuple[str, str], RecordIdentity]
+    listed: Iterable[FoundRecord], identities: Mapping[RowKey, RecordIdentity], replaced: Mapping[RowKey, str]
 ) -> Mapping[CellKey, Sequence[record_pb2.Record]]:
-    """The records by cell, the latest first."""
+    """The records by cell, the latest first. Those of one decision name the other domains in which it stands."""
     by_cell: dict[CellKey, list[record_pb2.Record]] = {}
+    domains: dict[str, set[str]] = {}
     for found in listed:
-        record = identities[found.form, found.source_key].identify(found.draft)
+        record = identities[found.where].identify(found.draft)
         record.decision_key = decision_key(record)
+        record.replaces = replaced.get(found.where, "")
         by_cell.setdefault(found.cell, []).append(record)
+        domains.setdefault(record.decision_key, set()).add(found.cell[0])
+    for (domain, _), records in by_cell.items():
+        for record in records:
+            record.further_domains.extend(sorted(domains[record.decision_key] - {domain}))
     for records in by_cell.values():
         records.sort(key=lambda record: record.record_id)
         records.sort(key=_day_of, reverse=True)

@@ -1,19 +1,25 @@
 """The coverage statement: which cells the province answers for, signed once for each content.
 
-- Its content follows from profile and catalogue alone. The same content signed by the same key is the same statement, also after a
-  restart: it is looked up in the ledger before anything is signed.
-- A changed profile, catalogue or key makes a new statement; earlier ones can still be fetched by their id.
+- Its content follows from profile, catalogue, and the number of rows that belong to nobody. The same content signed by the same
+  key is the same statement, also after a restart: it is looked up in the ledger before anything is signed.
+- The department behind a cell is the one in force on the day of the statement (机构改革).
+- A changed profile, department in force, catalogue, number or key makes a new statement; earlier ones can still be fetched by their
+  id.
 - A catalogue whose cells are not those that the profile has departments for is not served.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 
 from adapters.sdk.ledger import Ledger
 from adapters.sdk.profile import Department, Profile
 from contract.catalogue import Catalogue, CellKey
+from contract.days import china_day
 from contract.payloads import COVERAGE
 from huren.common.v1 import common_pb2
 from huren.fragment.v1 import coverage_pb2
@@ -29,11 +35,14 @@ class StatedCoverage:
         envelope: As it is handed out.
         statement_id: Its id, which fragments name.
         payload: What it says.
+        unattributable: How many rows belong to nobody, by cell. None: the platform was not followed to its end yet, so that
+            nobody knows, and the statement says nothing of it.
     """
 
     envelope: bytes
     statement_id: StatementId
     payload: coverage_pb2.Coverage
+    unattributable: Mapping[CellKey, int] | None
 
 
 class CoverageDesk:
@@ -58,10 +67,14 @@ class CoverageDesk:
             LedgerConflictError: Another process states the same at this moment.
             StoreUnavailableError: The database cannot do it now.
         """
-        stated = self._stated.get(catalogue.digest)
-        if stated is None:
-            stated = self._stated[catalogue.digest] = await self._state(catalogue)
-        return stated
+        async with self._ledger.read() as desk:
+            is_known = (await desk.place()).reached_end_at is not None
+            counted = await desk.unattributable() if is_known else {}
+        content = coverage_content(self._profile, catalogue, day=china_day(self._clock()), unattributable=counted)
+        digest = hashlib.sha256(self._keyid.encode() + content.SerializeToString(deterministic=True)).digest()
+        stated = self._stated.get(digest) or _stated(await self._state(content, digest))
+        self._stated = {digest: stated}
+        return dataclasses.replace(stated, unattributable=counted if is_known else None)
 
     async def by_id(self, wanted: bytes) -> bytes | None:
         """The envelope of a statement that was ever made here.
@@ -71,18 +84,16 @@ class CoverageDesk:
         """
         return await self._ledger.statement(wanted, COVERAGE)
 
-    async def _state(self, catalogue: Catalogue) -> StatedCoverage:
-        content = coverage_content(self._profile, catalogue)
-        digest = hashlib.sha256(self._keyid.encode() + content.SerializeToString(deterministic=True)).digest()
+    async def _state(self, content: coverage_pb2.Coverage, digest: bytes) -> bytes:
         async with self._ledger.write() as transaction:
             known = await transaction.coverage(digest)
             if known is not None:
-                return _stated(known)
+                return known
             at = self._clock()
             content.header.CopyFrom(self._signer.new_header(at))
             statement = self._signer.sign(COVERAGE, content)
             await transaction.keep_coverage(digest, statement, at)
-        return _stated(statement.envelope)
+        return statement.envelope
 
 
 def issuer_contact(profile: Profile) -> common_pb2.Contact:
@@ -90,20 +101,38 @@ def issuer_contact(profile: Profile) -> common_pb2.Contact:
     return common_pb2.Contact(unit=profile.issuer_unit, telephone=profile.issuer_telephone)
 
 
-def coverage_content(profile: Profile, catalogue: Catalogue) -> coverage_pb2.Coverage:
-    """What the statement says, without header: one entry for each cell that the catalogue carries, in its order."""
+def coverage_content(
+    profile: Profile,
+    catalogue: Catalogue,
+    *,
+    day: date | None = None,
+    unattributable: Mapping[CellKey, int] | None = None,
+) -> coverage_pb2.Coverage:
+    """What the statement says, without header: one entry for each cell that the catalogue carries, in its order.
+
+    Args:
+        profile: The province's.
+        catalogue: The catalogue.
+        day: Legal day on which it is stated. None: the last departments that the profile has.
+        unattributable: How many rows belong to nobody, by cell.
+    """
+    counts = unattributable or {}
+    departments = profile.departments_on(day or date.max)
+    carried = [key for key in catalogue.cells if key in catalogue.carried]
     return coverage_pb2.Coverage(
         catalogue=catalogue.ref,
-        cells=[_entry(key, profile.departments[key]) for key in catalogue.cells if key in catalogue.carried],
+        cells=[_entry(key, departments[key]) for key in carried],
         issuer=issuer_contact(profile),
+        unattributable=[
+            coverage_pb2.UnattributableRows(key=_cell_key(key), count=counts[key]) for key in carried if counts.get(key)
+        ],
     )
 
 
 def _entry(key: CellKey, department: Department) -> coverage_pb2.CellCoverage:
-    domain, kind = key
     covered = department.complete_from is not None
     return coverage_pb2.CellCoverage(
-        key=common_pb2.CellKey(domain=domain, kind=common_pb2.RecordKind.ValueType(kind)),
+        key=_cell_key(key),
         covered=covered,
         complete_from=department.complete_from.isoformat() if department.complete_from else "",
         department=common_pb2.Contact(unit=department.unit, telephone=department.telephone),
@@ -112,10 +141,16 @@ def _entry(key: CellKey, department: Department) -> coverage_pb2.CellCoverage:
     )
 
 
+def _cell_key(key: CellKey) -> common_pb2.CellKey:
+    domain, kind = key
+    return common_pb2.CellKey(domain=domain, kind=common_pb2.RecordKind.ValueType(kind))
+
+
 def _stated(envelope: bytes) -> StatedCoverage:
     decoded = decode_envelope(envelope)
     return StatedCoverage(
         envelope=envelope,
         statement_id=statement_id(decoded.payload_type, decoded.payload),
         payload=coverage_pb2.Coverage.FromString(decoded.payload),
+        unattributable=None,
     )

@@ -5,7 +5,8 @@ The first line that holds decides (docs/protocols/query-processing.md, C-1 to C-
     1  NOT_APPLICABLE        the catalogue carries no such kind in the domain
     2  NOT_COVERED           the coverage statement, for this window, says so
     3  SOURCE_UNAVAILABLE    SOURCE_SILENT       the source gave no watermark, or one of the future, or did not search for the
-                                                 unified code, or holds more records than a cell can list
+                                                 unified code, or holds more records than a cell can list; or it is not known
+                                                 yet how many rows belong to nobody
     4                        STALE               the watermark is as old as the catalogue's limit, or older
     5                        UNREADABLE          a row of the subject cannot be read
     6                        IDENTITY_IN_DOUBT   a row may or may not be the subject's
@@ -54,7 +55,7 @@ class Evidence:
         findings: What its rows say about the subject.
         records: Its readable records with their identity.
         unattributable: For each cell that has any: how many rows the platform holds that belong to nobody, as the coverage
-            statement says it.
+            statement says it. None: nobody knows.
         at: When the fragment is issued.
     """
 
@@ -64,7 +65,7 @@ class Evidence:
     findings: Findings
     records: Records
     at: datetime
-    unattributable: Mapping[CellKey, int] = field(default_factory=dict)
+    unattributable: Mapping[CellKey, int] | None = field(default_factory=dict)
 
 
 def build_cells(query: query_pb2.Query, evidence: Evidence) -> list[fragment_pb2.Cell]:
@@ -150,7 +151,9 @@ def _cell(key: CellKey, query: query_pb2.Query, evidence: Evidence, covered: fro
 
 def _reason(key: CellKey, watermark: datetime | None, evidence: Evidence) -> fragment_pb2.UnavailableReason.ValueType:
     answer, findings = evidence.answer, evidence.findings
-    if answer is None or watermark is None or common_pb2.IDENTIFIER_KIND_USCC not in answer.searched:
+    if answer is None or watermark is None or evidence.unattributable is None:
+        return fragment_pb2.UNAVAILABLE_REASON_SOURCE_SILENT
+    if common_pb2.IDENTIFIER_KIND_USCC not in answer.searched:
         return fragment_pb2.UNAVAILABLE_REASON_SOURCE_SILENT
     if len(evidence.records.get(key, ())) > MAX_RECORDS:
         return fragment_pb2.UNAVAILABLE_REASON_SOURCE_SILENT

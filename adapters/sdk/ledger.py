@@ -4,13 +4,15 @@
     statements        every statement that was signed here
     audit             who asked about whom, when, why, and what came of it
     coverage          which coverage statement was made for which content
-    record_identity   the permanent identity of each row of the platform that was ever disclosed
+    record_identity   the permanent identity of each row of the platform that was ever disclosed, with what it says now
+    record_revisions  what each revision of a record said
 
-- All but `record_identity` are append-only: the database itself refuses to change or delete a row.
+- All but `record_identity` are append-only: the database itself refuses to change or delete a row. The tables of the desk lie
+  in the same database (`desk/tables.py`), so that what is answered and what officers have to do about it are written together.
 - An answer, its nonce, its statement and its line of audit are written in one transaction, before the answer is sent. Whoever asks
   again with the same bytes gets what is stored.
-- `record_id` is random, and belongs to (form, key of the platform). `revision` grows when what a record says changes; the time
-  of supply is kept with the revision, so that one revision reads the same for ever.
+- `record_id` is random, and belongs to the row (family of forms, key of the platform). `revision` grows when what a record says
+  changes; the time of supply is kept with the revision, so that one revision reads the same for ever.
 - Instants are integers of microseconds since 1970, in UTC: the same in every database.
 """
 
@@ -20,13 +22,14 @@ import secrets
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from sqlalchemy import (
     BigInteger,
     Column,
     ForeignKey,
+    Index,
     Integer,
     LargeBinary,
     MetaData,
@@ -34,15 +37,21 @@ from sqlalchemy import (
     Table,
     insert,
     select,
+    tuple_,
     update,
 )
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from adapters.sdk.desk import tables as desk_tables
+from adapters.sdk.desk.store import DeskStore, SeenRow, instant, micros
 from adapters.sdk.errors import LedgerConflictError
-from adapters.sdk.findings import FoundRecord
+from adapters.sdk.findings import FoundRecord, KnownRow
 from adapters.sdk.mapping import content_digest
-from contract.days import from_timestamp, to_timestamp
+from adapters.sdk.matching import RowIdentity
+from adapters.sdk.notation import normalise_document_number
+from adapters.sdk.source import RowKey
+from contract.days import from_timestamp, parse_day, to_timestamp
 from huren.fragment.v1 import record_pb2
 from runtime.database import Database, is_unique_violation
 from signing import SignedStatement, StatementId
@@ -51,7 +60,6 @@ RECORD_ID_BYTES: Final = 16
 """128 random bits, written as 32 hexadecimal digits."""
 
 _KEYS_PER_SELECT: Final = 500
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 METADATA: Final = MetaData()
 _STATEMENTS: Final = Table(
@@ -95,14 +103,25 @@ _COVERAGE: Final = Table(
 _RECORDS: Final = Table(
     "record_identity",
     METADATA,
-    Column("form", String, primary_key=True),
+    Column("family", String, primary_key=True),
     Column("source_key", String, primary_key=True),
     Column("record_id", String, nullable=False, unique=True),
     Column("content_digest", LargeBinary, nullable=False),
     Column("revision", BigInteger, nullable=False),
     Column("collected_at_us", BigInteger, nullable=False),
+    Column("authority", String, nullable=False),
+    Column("document_number", String, nullable=False),
 )
-APPEND_ONLY: Final = (_STATEMENTS, _QUERIES, _AUDIT, _COVERAGE)
+Index("record_identity_decision", _RECORDS.c.authority, _RECORDS.c.document_number)
+"""`document_number` is normalised: by it a decision that replaces another one finds it."""
+_REVISIONS: Final = Table(
+    "record_revisions",
+    METADATA,
+    Column("record_id", String, primary_key=True),
+    Column("revision", BigInteger, primary_key=True),
+    Column("draft", LargeBinary, nullable=False),
+)
+APPEND_ONLY: Final = (_STATEMENTS, _QUERIES, _AUDIT, _COVERAGE, _REVISIONS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,6 +199,17 @@ class Ledger:
             StoreUnavailableError: The database cannot do it now.
         """
         await self._database.create_tables(METADATA, append_only=APPEND_ONLY)
+        await self._database.create_tables(desk_tables.METADATA, append_only=desk_tables.APPEND_ONLY)
+
+    @asynccontextmanager
+    async def read(self) -> AsyncGenerator[DeskStore]:
+        """Gives the desk, for looking only.
+
+        Raises:
+            StoreUnavailableError: The database cannot do it now.
+        """
+        async with self._database.read() as connection:
+            yield DeskStore(connection)
 
     async def stored_answer(self, signer: int, nonce: bytes) -> StoredAnswer | None:
         """What was answered to a nonce of a signer, if anything was.
@@ -189,6 +219,23 @@ class Ledger:
         """
         async with self._database.read() as connection:
             return await _stored_answer(connection, signer, nonce)
+
+    async def known_rows(self, rows: Iterable[SeenRow]) -> tuple[KnownRow, ...]:
+        """What is known of rows that the platform does not have any more.
+
+        Raises:
+            StoreUnavailableError: The database cannot do it now.
+        """
+        rows = tuple(rows)
+        async with self._database.read() as connection:
+            known = await _known(connection, (row.where for row in rows))
+            drafts: dict[str, bytes] = {}
+            for _, identity in known.values():
+                query = select(_REVISIONS.c.draft).where(
+                    _REVISIONS.c.record_id == identity.record_id, _REVISIONS.c.revision == identity.revision
+                )
+                drafts[identity.record_id] = (await connection.execute(query)).scalar_one()
+        return tuple(_known_row(row, known, drafts) for row in rows)
 
     async def statement(self, statement_id: bytes, payload_type: str) -> bytes | None:
         """The envelope of a statement of a type that was signed here.
@@ -225,6 +272,11 @@ class LedgerTransaction:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
+    @property
+    def desk(self) -> DeskStore:
+        """The desk, in the same transaction."""
+        return DeskStore(self._connection)
+
     async def stored_answer(self, signer: int, nonce: bytes) -> StoredAnswer | None:
         """As `Ledger.stored_answer`."""
         return await _stored_answer(self._connection, signer, nonce)
@@ -235,7 +287,7 @@ class LedgerTransaction:
             "statement_id": statement.statement_id,
             "payload_type": statement.payload_type,
             "envelope": statement.envelope,
-            "issued_at_us": _micros(at),
+            "issued_at_us": micros(at),
         }
         await self._connection.execute(insert(_STATEMENTS).values(values))
 
@@ -249,14 +301,14 @@ class LedgerTransaction:
             "query_statement_id": line.query_statement_id,
             "query_envelope": query_envelope,
             "answer_statement_id": answer,
-            "answered_at_us": _micros(line.at),
+            "answered_at_us": micros(line.at),
         }
         await self._connection.execute(insert(_QUERIES).values(values))
 
     async def record_query(self, line: AuditLine, answer: StatementId) -> None:
         """Writes who asked about whom."""
         values = {
-            "at_us": _micros(line.at),
+            "at_us": micros(line.at),
             "asked_by": line.asked_by,
             "uscc": line.uscc,
             "purpose": line.purpose,
@@ -283,72 +335,110 @@ class LedgerTransaction:
         values = {"content_digest": digest, "statement_id": statement.statement_id}
         await self._connection.execute(insert(_COVERAGE).values(values))
 
-    async def identities(self, records: Iterable[FoundRecord]) -> Mapping[tuple[str, str], RecordIdentity]:
-        """Gives each record its identity, by (form, key): the one it has, or a new one."""
-        wanted = {(record.form, record.source_key): record for record in records}
-        known = await self._known(wanted)
-        identities: dict[tuple[str, str], RecordIdentity] = {}
+    async def identities(self, records: Iterable[FoundRecord]) -> Mapping[RowKey, RecordIdentity]:
+        """Gives each record its identity, by its row: the one it has, or a new one."""
+        wanted = {record.where: record for record in records}
+        known = await _known(self._connection, wanted)
+        identities: dict[RowKey, RecordIdentity] = {}
+        new: list[dict[str, object]] = []
+        revisions: list[dict[str, object]] = []
         for where, record in wanted.items():
             digest = content_digest(record.draft)
             stored = known.get(where)
-            if stored is None:
-                identities[where] = await self._first_revision(record, digest)
-            elif stored[0] == digest:
+            if stored is not None and stored[0] == digest:
                 identities[where] = stored[1]
+                continue
+            identity = identities[where] = _next_identity(record, None if stored is None else stored[1])
+            said = _said(record, identity, digest)
+            if stored is None:
+                new.append({"family": where[0], "source_key": where[1], "record_id": identity.record_id, **said})
             else:
-                identities[where] = await self._next_revision(record, digest, stored[1])
+                await self._change(stored[1], said)
+            draft = record.draft.SerializeToString(deterministic=True)
+            revisions.append({"record_id": identity.record_id, "revision": identity.revision, "draft": draft})
+        if new:
+            await self._connection.execute(insert(_RECORDS), new)
+        if revisions:
+            await self._connection.execute(insert(_REVISIONS), revisions)
         return identities
 
-    async def _known(self, wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], tuple[bytes, RecordIdentity]]:
-        by_form: dict[str, list[str]] = {}
-        for form, key in wanted:
-            by_form.setdefault(form, []).append(key)
-        known: dict[tuple[str, str], tuple[bytes, RecordIdentity]] = {}
-        for form, keys in by_form.items():
-            for start in range(0, len(keys), _KEYS_PER_SELECT):
-                query = select(_RECORDS).where(
-                    _RECORDS.c.form == form, _RECORDS.c.source_key.in_(keys[start : start + _KEYS_PER_SELECT])
-                )
-                for row in (await self._connection.execute(query)).mappings():
-                    identity = RecordIdentity(
-                        record_id=row["record_id"],
-                        revision=row["revision"],
-                        collected_at=_instant(row["collected_at_us"]),
-                    )
-                    known[form, row["source_key"]] = row["content_digest"], identity
-        return known
-
-    async def _first_revision(self, record: FoundRecord, digest: bytes) -> RecordIdentity:
-        identity = RecordIdentity(
-            record_id=secrets.token_hex(RECORD_ID_BYTES),
-            revision=1,
-            collected_at=from_timestamp(record.draft.collected_at),
+    async def replaced_by(self, record: FoundRecord) -> str:
+        """The id of the record that a record replaces: by its authority and document number. Empty: none that is known."""
+        if not record.replaces_number:
+            return ""
+        query = select(_RECORDS.c.record_id).where(
+            _RECORDS.c.authority == _fact(record.draft).authority.name,
+            _RECORDS.c.document_number == normalise_document_number(record.replaces_number),
         )
-        values = {
-            "form": record.form,
-            "source_key": record.source_key,
-            "record_id": identity.record_id,
-            "content_digest": digest,
-            "revision": identity.revision,
-            "collected_at_us": _micros(identity.collected_at),
-        }
-        await self._connection.execute(insert(_RECORDS).values(values))
-        return identity
+        found = (await self._connection.execute(query.limit(2))).scalars().all()
+        return found[0] if len(found) == 1 else ""
 
-    async def _next_revision(self, record: FoundRecord, digest: bytes, before: RecordIdentity) -> RecordIdentity:
-        identity = RecordIdentity(
-            record_id=before.record_id,
-            revision=before.revision + 1,
-            collected_at=from_timestamp(record.draft.collected_at),
-        )
+    async def _change(self, before: RecordIdentity, said: Mapping[str, object]) -> None:
         changed = await self._connection.execute(
             update(_RECORDS)
             .where(_RECORDS.c.record_id == before.record_id, _RECORDS.c.revision == before.revision)
-            .values(content_digest=digest, revision=identity.revision, collected_at_us=_micros(identity.collected_at))
+            .values(said)
         )
         if changed.rowcount != 1:
             raise LedgerConflictError("another transaction changed the same record first")
-        return identity
+
+
+def _next_identity(record: FoundRecord, before: RecordIdentity | None) -> RecordIdentity:
+    """A new identity, or the one it had with the next revision."""
+    return RecordIdentity(
+        record_id=secrets.token_hex(RECORD_ID_BYTES) if before is None else before.record_id,
+        revision=1 if before is None else before.revision + 1,
+        collected_at=from_timestamp(record.draft.collected_at),
+    )
+
+
+async def _known(connection: AsyncConnection, wanted: Iterable[RowKey]) -> dict[RowKey, tuple[bytes, RecordIdentity]]:
+    keys = sorted(set(wanted))
+    known: dict[RowKey, tuple[bytes, RecordIdentity]] = {}
+    for start in range(0, len(keys), _KEYS_PER_SELECT):
+        some = keys[start : start + _KEYS_PER_SELECT]
+        query = select(_RECORDS).where(tuple_(_RECORDS.c.family, _RECORDS.c.source_key).in_(some))
+        for row in (await connection.execute(query)).mappings():
+            identity = RecordIdentity(
+                record_id=row["record_id"], revision=row["revision"], collected_at=instant(row["collected_at_us"])
+            )
+            known[row["family"], row["source_key"]] = row["content_digest"], identity
+    return known
+
+
+def _said(record: FoundRecord, identity: RecordIdentity, digest: bytes) -> dict[str, object]:
+    fact = _fact(record.draft)
+    return {
+        "content_digest": digest,
+        "revision": identity.revision,
+        "collected_at_us": micros(identity.collected_at),
+        "authority": fact.authority.name,
+        "document_number": normalise_document_number(fact.document_number),
+    }
+
+
+def _fact(draft: record_pb2.Record) -> record_pb2.Penalty | record_pb2.ListEntry:
+    return draft.penalty if draft.HasField("penalty") else draft.list_entry
+
+
+def _known_row(
+    row: SeenRow, known: Mapping[RowKey, tuple[bytes, RecordIdentity]], drafts: Mapping[str, bytes]
+) -> KnownRow:
+    stored = known.get(row.where)
+    is_disclosed = stored is not None and row.outcome == "readable"
+    return KnownRow(
+        where=row.where,
+        identity=RowIdentity(
+            name=row.name,
+            uscc=row.code,
+            organisation_code=row.organisation_code,
+            registration_number=row.registration_number,
+        ),
+        cells=row.cells,
+        first_day=parse_day(row.first_day) if row.first_day else None,
+        last_day=parse_day(row.last_day) if row.last_day else None,
+        draft=record_pb2.Record.FromString(drafts[stored[1].record_id]) if stored and is_disclosed else None,
+    )
 
 
 async def _stored_answer(connection: AsyncConnection, signer: int, nonce: bytes) -> StoredAnswer | None:
@@ -359,11 +449,3 @@ async def _stored_answer(connection: AsyncConnection, signer: int, nonce: bytes)
     )
     row = (await connection.execute(query)).one_or_none()
     return None if row is None else StoredAnswer(query_envelope=row[0], answer_envelope=row[1])
-
-
-def _micros(at: datetime) -> int:
-    return (at - _EPOCH) // timedelta(microseconds=1)
-
-
-def _instant(micros: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=micros)

@@ -8,15 +8,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Collection, Mapping
 from datetime import datetime, timedelta
 from time import perf_counter
-from typing import Final
+from typing import Final, TypeVar
 
 import structlog
 
 from adapters.sdk.metrics import AdapterMetrics
-from adapters.sdk.source import Search, Source, SourceAnswer, SourceError
+from adapters.sdk.source import (
+    HeldDelivery,
+    HoldsDeliveries,
+    KnowsMissing,
+    RawRow,
+    RowKey,
+    Search,
+    Source,
+    SourceAnswer,
+    SourceError,
+    Supplied,
+)
 from contract.catalogue import CellKey
 from contract.days import DayRange
 from huren.common.v1 import common_pb2
@@ -29,6 +40,8 @@ RESERVE: Final = timedelta(milliseconds=500)
 """Kept back from the time until the deadline; of a short time a quarter."""
 
 _WATERMARKS_PATIENCE: Final = timedelta(seconds=5)
+
+_T = TypeVar("_T")
 
 _log: Final = structlog.get_logger(__name__)
 
@@ -70,6 +83,59 @@ class Platform:
             _log.warning("source silent", cell=cell, reason=reason)
         return answer
 
+    async def supplied_since(self, cursor: str, limit: int) -> Supplied:
+        """As `Source.supplied_since`, within a patience of its own.
+
+        Raises:
+            SourceError: The platform does not answer, or not in time.
+        """
+        return await _in_patience(self._source.supplied_since(cursor, limit))
+
+    async def by_key(
+        self, keys: Collection[RowKey], *, until: datetime | None = None
+    ) -> Mapping[RowKey, RawRow | None]:
+        """As `Source.by_key`, within the time until a query's deadline, or a patience of its own.
+
+        Raises:
+            SourceError: The platform does not answer, or not in time.
+        """
+        patience = LONGEST_SEARCH if until is None else search_time(until - self._clock())
+        return await _in_patience(self._source.by_key(keys), patience) if keys else {}
+
+    async def missing(self) -> Collection[RowKey]:
+        """Rows that a snapshot lacked, where the platform gives snapshots.
+
+        Raises:
+            SourceError: The platform does not answer, or not in time.
+        """
+        return await _in_patience(self._source.missing()) if isinstance(self._source, KnowsMissing) else ()
+
+    async def confirm_withdrawn(self, key: RowKey) -> None:
+        """Tells the source that a row which a snapshot lacked was withdrawn.
+
+        Raises:
+            SourceError: The platform does not answer, or not in time.
+        """
+        if isinstance(self._source, KnowsMissing):
+            await _in_patience(self._source.confirm_withdrawn(key))
+
+    async def held(self) -> Collection[HeldDelivery]:
+        """Deliveries that wait for somebody to decide, where the platform gives deliveries.
+
+        Raises:
+            SourceError: The platform does not answer, or not in time.
+        """
+        return await _in_patience(self._source.held()) if isinstance(self._source, HoldsDeliveries) else ()
+
+    async def decide_held(self, delivery: HeldDelivery, *, good: bool) -> None:
+        """Decides a delivery that waits.
+
+        Raises:
+            SourceError: The platform does not answer, or not in time.
+        """
+        if isinstance(self._source, HoldsDeliveries):
+            await _in_patience(self._source.decide_held(delivery.file, delivery.identity, good=good))
+
     async def watermarks(self) -> Mapping[CellKey, datetime]:
         """How far the platform's data reaches; nothing for cells that it cannot answer at this moment."""
         try:
@@ -78,6 +144,14 @@ class Platform:
         except (SourceError, TimeoutError) as error:
             _log.warning("source failed", reason=str(error) or "timeout")
             return {}
+
+
+async def _in_patience(asked: Awaitable[_T], patience: timedelta = LONGEST_SEARCH) -> _T:
+    try:
+        async with asyncio.timeout(patience.total_seconds()):
+            return await asked
+    except TimeoutError as error:
+        raise SourceError(f"no answer within {patience.total_seconds():.1f} s") from error
 
 
 def search_time(remaining: timedelta) -> timedelta:

@@ -9,10 +9,11 @@ settings, a signing key that nobody would believe, an issuer's name that is not 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from importlib.metadata import version
@@ -21,6 +22,9 @@ from typing import Final, NoReturn
 
 from adapters.sdk.answering import Answering
 from adapters.sdk.coverage import CoverageDesk
+from adapters.sdk.desk.service import Desk
+from adapters.sdk.desk.servicer import DeskServicer
+from adapters.sdk.following import Follower
 from adapters.sdk.ledger import Ledger
 from adapters.sdk.metrics import AdapterMetrics
 from adapters.sdk.platform import Platform
@@ -33,6 +37,8 @@ from adapters.sdk.source import Source, SourceError
 from contract.catalogue import CatalogueSet, published_catalogues
 from contract.days import china_day
 from contract.registry import Registry
+from contract.working_days import CalendarError, WorkingDays, load_calendars
+from huren.desk.v1 import desk_service_pb2, desk_service_pb2_grpc
 from huren.envelope.v1 import envelope_pb2
 from huren.fragment.v1 import adapter_service_pb2, adapter_service_pb2_grpc
 from huren.status.v1 import status_service_pb2, status_service_pb2_grpc
@@ -47,6 +53,8 @@ from runtime.telemetry import Metrics
 from signing import PrivateKey, Signer, TrustStore, Verifier
 
 _ROLE: Final = envelope_pb2.MEMBER_ROLE_ADAPTER
+_FIRST_LOOK_S: Final = 10.0
+"""How long the start waits for a platform to be followed to its end: usual ones are done by then, large ones go on meanwhile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +72,8 @@ class Parts:
         certificate_not_after: When its TLS certificate ends.
         metrics: Where it counts.
         clock: Its clock.
+        officers: Who may work at its desk.
+        calendar: By which deadlines are counted.
     """
 
     profile: Profile
@@ -76,6 +86,21 @@ class Parts:
     certificate_not_after: datetime
     metrics: Metrics
     clock: Clock
+    officers: tuple[str, ...] = ()
+    calendar: WorkingDays = field(default_factory=load_calendars)
+
+
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    """An adapter that is plugged together.
+
+    Attributes:
+        services: What it serves.
+        follower: What follows its platform: nothing is concluded before it caught up for the first time.
+    """
+
+    services: tuple[ServedService, ...]
+    follower: Follower
 
 
 def run_adapter(
@@ -117,7 +142,7 @@ def require_startable(settings: AdapterSettings[S], profile: Profile, path: Path
         raise unfit(path, "mode", "sandbox, while the issuer's name in the profile is not verified", settings.mode)
 
 
-async def services_of(parts: Parts) -> tuple[ServedService, ...]:
+async def adapter_of(parts: Parts) -> Adapter:
     """Plugs the parts together. States the coverage, so that a store or key that cannot is noticed before anybody asks.
 
     Raises:
@@ -145,6 +170,15 @@ async def services_of(parts: Parts) -> tuple[ServedService, ...]:
         coverage=coverage,
         registry=parts.registry,
     )
+    follower = Follower(
+        profile=profile,
+        catalogues=parts.catalogues,
+        platform=platform,
+        ledger=parts.ledger,
+        registry=parts.registry,
+        clock=clock,
+    )
+    desk = Desk(ledger=parts.ledger, follower=follower, platform=platform, clock=clock)
     answering = Answering(
         profile=profile,
         checks=checks,
@@ -165,7 +199,7 @@ async def services_of(parts: Parts) -> tuple[ServedService, ...]:
         certificate_not_after=parts.certificate_not_after,
     )
     status = StatusServicer(facts=facts, coverage=coverage, platform=platform, clock=clock)
-    return (
+    services = (
         ServedService(
             adapter_service_pb2.DESCRIPTOR.services_by_name["AdapterService"],
             partial(adapter_service_pb2_grpc.add_AdapterServiceServicer_to_server, adapter),
@@ -174,7 +208,15 @@ async def services_of(parts: Parts) -> tuple[ServedService, ...]:
             status_service_pb2.DESCRIPTOR.services_by_name["StatusService"],
             partial(status_service_pb2_grpc.add_StatusServiceServicer_to_server, status),
         ),
+        ServedService(
+            desk_service_pb2.DESCRIPTOR.services_by_name["DeskService"],
+            partial(
+                desk_service_pb2_grpc.add_DeskServiceServicer_to_server,
+                DeskServicer(desk, officers=parts.officers, calendar=parts.calendar),
+            ),
+        ),
     )
+    return Adapter(services, follower)
 
 
 async def _serve(
@@ -193,7 +235,11 @@ async def _serve(
         except SourceError as error:
             raise unfit(path, "source", "settings by which the platform can be reached", str(error)) from error
         stack.push_async_callback(source.close)
-        services = await services_of(
+        try:
+            calendar = load_calendars(settings.calendar_folder)
+        except (OSError, CalendarError) as error:
+            raise unfit(path, "calendar_folder", "calendars of working days", str(error)) from error
+        adapter = await adapter_of(
             Parts(
                 profile=profile,
                 source=source,
@@ -205,6 +251,18 @@ async def _serve(
                 certificate_not_after=base.certificate_not_after,
                 metrics=metrics,
                 clock=system_clock,
+                officers=settings.officers,
+                calendar=calendar,
             )
         )
-        await serve_until(stop, services, settings=settings, metrics=metrics, answers_for=profile.province)
+        await adapter.follower.look_first(_FIRST_LOOK_S)
+        following = asyncio.create_task(adapter.follower.keep_following(settings.follow_every_s))
+        stack.push_async_callback(_ended, following)
+        await serve_until(stop, adapter.services, settings=settings, metrics=metrics, answers_for=profile.province)
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    """Cancels a task and waits until it has ended."""
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task

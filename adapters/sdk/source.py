@@ -5,9 +5,9 @@ Rules:
 - A source says what it found and for which cells it answered; a cell it does not name was not answered. It never turns a
   failure into an empty answer: an error, a page that is missing, a count that does not add up make the cells concerned silent.
 - Rows are handed over as the platform gave them: strings, numbers and nulls, not interpreted. Reading them is
-  `adapters/sdk/mapping.py`'s work, by the province's profile.
+  `adapters/sdk/mapping/`'s work, by the province's profile.
 - A source returns every row that bears one of the identifiers searched for, rows of other names or codes beside it left out. It
-  decides neither whether a row is the subject's nor whether it lies in the window (`matching.py`, `mapping.py`), and it may
+  decides neither whether a row is the subject's nor whether it lies in the window (`matching.py`, `mapping/`), and it may
   return rows outside the window.
 - A source can be followed: everything it was ever supplied with, in an order in which what arrives or changes later comes later,
   from any place on. What a query never finds (rows that bear nobody's code) is seen there.
@@ -17,11 +17,11 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from contract.catalogue import CellKey
 from contract.days import DayRange
@@ -148,3 +148,62 @@ class Source(Protocol):
 
     async def close(self) -> None:
         """Lets go of connections. Nothing is called after it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldDelivery:
+    """A delivery that could be read and is not taken in before somebody decides.
+
+    Attributes:
+        form: The form's family.
+        file: Its name.
+        identity: Tells it from every other one of the same name.
+        reason: Why it is held, in Chinese and in English.
+        rows: How many rows it has.
+        expected: How many it was expected to have.
+    """
+
+    form: str
+    file: str
+    identity: str
+    reason: str
+    rows: int
+    expected: int
+
+
+@runtime_checkable
+class HoldsDeliveries(Protocol):
+    """A source that does not take in every delivery by itself."""
+
+    async def held(self) -> Sequence[HeldDelivery]:
+        """The deliveries about which nobody decided yet.
+
+        Raises:
+            SourceError: It cannot be said.
+        """
+
+    async def decide_held(self, file: str, identity: str, *, good: bool) -> None:
+        """Decides: a good one is taken in as it is, the other one is refused, at the next look. Deciding again changes nothing.
+
+        Raises:
+            SourceError: The source does not hold such a delivery, or cannot do it now.
+        """
+
+
+@runtime_checkable
+class KnowsMissing(Protocol):
+    """A source that is told everything from time to time, and so sees that a row is not there any more."""
+
+    async def missing(self) -> Collection[RowKey]:
+        """Rows that the last word on everything lacks, and about which nobody decided. They are given as if they were there.
+
+        Raises:
+            SourceError: It cannot be said.
+        """
+
+    async def confirm_withdrawn(self, key: RowKey) -> None:
+        """Says that a missing row was withdrawn: it is given no more, until it is supplied again. Saying it again changes nothing.
+
+        Raises:
+            SourceError: The row is not missing, or it cannot be kept now.
+        """

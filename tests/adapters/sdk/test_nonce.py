@@ -144,6 +144,7 @@ async def test_every_query_is_recorded_with_its_answer(bench: Any, kit: Any, id_
 
 @pytest.mark.parametrize("table", APPEND_ONLY, ids=lambda table: table.name)
 async def test_the_database_refuses_to_change_the_record(bench: Any, table: Any) -> None:
+    bench.platform.rows = (bench.kit.penalty(),)
     async with bench.serving() as running:
         await running.answer(bench.asked().envelope)
         column = next(iter(table.c))
@@ -156,12 +157,22 @@ async def test_the_database_refuses_to_change_the_record(bench: Any, table: Any)
 
 
 async def test_a_record_keeps_its_identity_and_grows_by_revisions(bench: Any, kit: Any) -> None:
+    rows: dict[str, Any] = {}
+
     async def record(row: Any) -> Any:
-        bench.platform.rows = (row,)
+        before = {record.record_id for record in ids.get(row.key, ())}
+        rows[row.key] = row
+        bench.platform.rows = tuple(rows.values())
         async with bench.serving() as running:
             fragment = bench.fragment(await running.answer(bench.asked().envelope))
-        (found,) = [record for cell in fragment.cells for record in cell.records]
-        return found
+        found = [record for cell in fragment.cells for record in cell.records]
+        (mine,) = [record for record in found if record.record_id in before or record.record_id not in known]
+        known.update(record.record_id for record in found)
+        ids[row.key] = (mine,)
+        return mine
+
+    known: set[str] = set()
+    ids: dict[str, tuple[Any, ...]] = {}
 
     first = await record(kit.penalty())
     again = await record(kit.penalty())

@@ -170,6 +170,7 @@ class Item(_message.Message):
     DEADLINES_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
     OUTCOME_FIELD_NUMBER: _builtins.int
+    FAULT_FIELD_NUMBER: _builtins.int
     number: _builtins.int
     """Its number in this adapter, for ever."""
     kind: Global___ItemKind.ValueType
@@ -190,6 +191,8 @@ class Item(_message.Message):
     """Grows by each event: what a decision was made on."""
     outcome: _builtins.str
     """How the item was settled, in words. Empty: it is not."""
+    fault: _builtins.str
+    """Why, as a stable code, for example `approximate`, `month_only`, `contradicted`, `in_doubt`."""
     @_builtins.property
     def opened_at(self) -> _timestamp_pb2.Timestamp:
         """When it was opened."""
@@ -228,10 +231,11 @@ class Item(_message.Message):
         deadlines: _abc.Iterable[Global___Deadline] | None = ...,
         version: _builtins.int = ...,
         outcome: _builtins.str = ...,
+        fault: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["holding_up_since", b"holding_up_since", "opened_at", b"opened_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cells", b"cells", "deadlines", b"deadlines", "family", b"family", "field", b"field", "held_up", b"held_up", "holding_up_since", b"holding_up_since", "key", b"key", "kind", b"kind", "number", b"number", "opened_at", b"opened_at", "outcome", b"outcome", "problem", b"problem", "state", b"state", "supplier", b"supplier", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cells", b"cells", "deadlines", b"deadlines", "family", b"family", "fault", b"fault", "field", b"field", "held_up", b"held_up", "holding_up_since", b"holding_up_since", "key", b"key", "kind", b"kind", "number", b"number", "opened_at", b"opened_at", "outcome", b"outcome", "problem", b"problem", "state", b"state", "supplier", b"supplier", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -471,11 +475,14 @@ Global___GetItemResponse: _TypeAlias = GetItemResponse  # noqa: Y015
 
 @_typing.final
 class ExportItemsRequest(_message.Message):
-    """Asks for every item with its row."""
+    """Asks for items with their rows, by ascending number."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     FILTER_FIELD_NUMBER: _builtins.int
+    AFTER_NUMBER_FIELD_NUMBER: _builtins.int
+    after_number: _builtins.int
+    """Only those with a greater number: the last one of the page before. 0: from the first."""
     @_builtins.property
     def filter(self) -> Global___ItemFilter:
         """Which."""
@@ -484,17 +491,18 @@ class ExportItemsRequest(_message.Message):
         self,
         *,
         filter: Global___ItemFilter | None = ...,
+        after_number: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_number", b"after_number", "filter", b"filter"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ExportItemsRequest: _TypeAlias = ExportItemsRequest  # noqa: Y015
 
 @_typing.final
-class ExportItemsResponse(_message.Message):
+class ExportedItem(_message.Message):
     """One item with its row."""
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -518,6 +526,30 @@ class ExportItemsResponse(_message.Message):
     _HasFieldArgType: _TypeAlias = _typing.Literal["item", b"item"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
     _ClearFieldArgType: _TypeAlias = _typing.Literal["item", b"item", "row", b"row"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExportedItem: _TypeAlias = ExportedItem  # noqa: Y015
+
+@_typing.final
+class ExportItemsResponse(_message.Message):
+    """A page of items with their rows. An empty one: there are no more."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ITEMS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___ExportedItem]:
+        """The items."""
+
+    def __init__(
+        self,
+        *,
+        items: _abc.Iterable[Global___ExportedItem] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["items", b"items"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -45,7 +45,7 @@ class DeskServiceStub:
                 request_serializer=huren_dot_desk_dot_v1_dot_desk__service__pb2.GetItemRequest.SerializeToString,
                 response_deserializer=huren_dot_desk_dot_v1_dot_desk__service__pb2.GetItemResponse.FromString,
                 _registered_method=True)
-        self.ExportItems = channel.unary_stream(
+        self.ExportItems = channel.unary_unary(
                 '/huren.desk.v1.DeskService/ExportItems',
                 request_serializer=huren_dot_desk_dot_v1_dot_desk__service__pb2.ExportItemsRequest.SerializeToString,
                 response_deserializer=huren_dot_desk_dot_v1_dot_desk__service__pb2.ExportItemsResponse.FromString,
@@ -81,7 +81,7 @@ class DeskServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ExportItems(self, request, context):
-        """Gives every item that a filter lets through, with its row: what is handed to the supplying department.
+        """Gives every item that a filter lets through, with its row, a page at a time: what is handed to the supplying department.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -114,7 +114,7 @@ def add_DeskServiceServicer_to_server(servicer, server):
                     request_deserializer=huren_dot_desk_dot_v1_dot_desk__service__pb2.GetItemRequest.FromString,
                     response_serializer=huren_dot_desk_dot_v1_dot_desk__service__pb2.GetItemResponse.SerializeToString,
             ),
-            'ExportItems': grpc.unary_stream_rpc_method_handler(
+            'ExportItems': grpc.unary_unary_rpc_method_handler(
                     servicer.ExportItems,
                     request_deserializer=huren_dot_desk_dot_v1_dot_desk__service__pb2.ExportItemsRequest.FromString,
                     response_serializer=huren_dot_desk_dot_v1_dot_desk__service__pb2.ExportItemsResponse.SerializeToString,
@@ -206,7 +206,7 @@ class DeskService:
             wait_for_ready=None,
             timeout=None,
             metadata=None):
-        return grpc.experimental.unary_stream(
+        return grpc.experimental.unary_unary(
             request,
             target,
             '/huren.desk.v1.DeskService/ExportItems',

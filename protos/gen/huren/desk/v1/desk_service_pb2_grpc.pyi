@@ -39,8 +39,8 @@ class DeskServiceStub:
     """Gives items: those that hold up a subject first, and of those the ones that are due first."""
     GetItem: _grpc.UnaryUnaryMultiCallable[_desk_service_pb2.GetItemRequest, _desk_service_pb2.GetItemResponse]
     """Gives one item with its row and its history."""
-    ExportItems: _grpc.UnaryStreamMultiCallable[_desk_service_pb2.ExportItemsRequest, _desk_service_pb2.ExportItemsResponse]
-    """Gives every item that a filter lets through, with its row: what is handed to the supplying department."""
+    ExportItems: _grpc.UnaryUnaryMultiCallable[_desk_service_pb2.ExportItemsRequest, _desk_service_pb2.ExportItemsResponse]
+    """Gives every item that a filter lets through, with its row, a page at a time: what is handed to the supplying department."""
     DecideItem: _grpc.UnaryUnaryMultiCallable[_desk_service_pb2.DecideItemRequest, _desk_service_pb2.DecideItemResponse]
     """Takes an officer's decision on an item. The item is looked at again at once."""
     RerunItems: _grpc.UnaryUnaryMultiCallable[_desk_service_pb2.RerunItemsRequest, _desk_service_pb2.RerunItemsResponse]
@@ -55,8 +55,8 @@ class DeskServiceAsyncStub(DeskServiceStub):
     """Gives items: those that hold up a subject first, and of those the ones that are due first."""
     GetItem: _aio.UnaryUnaryMultiCallable[_desk_service_pb2.GetItemRequest, _desk_service_pb2.GetItemResponse]  # type: ignore[assignment]
     """Gives one item with its row and its history."""
-    ExportItems: _aio.UnaryStreamMultiCallable[_desk_service_pb2.ExportItemsRequest, _desk_service_pb2.ExportItemsResponse]  # type: ignore[assignment]
-    """Gives every item that a filter lets through, with its row: what is handed to the supplying department."""
+    ExportItems: _aio.UnaryUnaryMultiCallable[_desk_service_pb2.ExportItemsRequest, _desk_service_pb2.ExportItemsResponse]  # type: ignore[assignment]
+    """Gives every item that a filter lets through, with its row, a page at a time: what is handed to the supplying department."""
     DecideItem: _aio.UnaryUnaryMultiCallable[_desk_service_pb2.DecideItemRequest, _desk_service_pb2.DecideItemResponse]  # type: ignore[assignment]
     """Takes an officer's decision on an item. The item is looked at again at once."""
     RerunItems: _aio.UnaryUnaryMultiCallable[_desk_service_pb2.RerunItemsRequest, _desk_service_pb2.RerunItemsResponse]  # type: ignore[assignment]
@@ -86,8 +86,8 @@ class DeskServiceServicer(metaclass=_abc_1.ABCMeta):
         self,
         request: _desk_service_pb2.ExportItemsRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_abc.Iterator[_desk_service_pb2.ExportItemsResponse], _abc.AsyncIterator[_desk_service_pb2.ExportItemsResponse]]:
-        """Gives every item that a filter lets through, with its row: what is handed to the supplying department."""
+    ) -> _typing.Union[_desk_service_pb2.ExportItemsResponse, _abc.Awaitable[_desk_service_pb2.ExportItemsResponse]]:
+        """Gives every item that a filter lets through, with its row, a page at a time: what is handed to the supplying department."""
 
     @_abc_1.abstractmethod
     def DecideItem(
