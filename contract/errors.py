@@ -256,7 +256,7 @@ ERROR_TABLE: Final[dict[ErrorCode, ErrorRow]] = {
         "There is no item {number}. Check the number.",
     ),
     ErrorCode.ITEM_CHANGED: ErrorRow(
-        _REQUESTER, _LATER, _ABORTED, 409,
+        _REQUESTER, _NEVER, _ABORTED, 409,
         "该数据在您查看之后已有变化，请重新查看后再处理。",
         "The item has changed since you looked at it. Look again, then decide.",
     ),
