@@ -45,6 +45,10 @@ demo: .venv/.runtime ## the four provinces on this machine, from query to signed
 bench: .venv/.dev ## measure (see benchmarks/)
 	$(BIN)/python -m benchmarks
 
+.PHONY: bench-ingest
+bench-ingest: .venv/.dev ## measure how fast a million rows are taken in, beside PostgreSQL's COPY
+	$(BIN)/python -m benchmarks.ingest
+
 # --- Check ----------------------------------------------------------------------------------------------------------------------------
 
 .PHONY: test

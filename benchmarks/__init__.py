@@ -12,5 +12,9 @@
     sampler.py    where the gateway spends its time: `--profile`
     profiles.py   the table of it
 
+Beside it, and with nothing in common: `make bench-ingest`.
+
+    ingest.py     what taking in very many rows costs, beside PostgreSQL's COPY of the same file
+
 Standard output is the result; the numbers behind it go to the file named by `--json`.
 """

@@ -2,7 +2,9 @@
 
 - A receipt is read strictly: its members and no others, each of its type, none twice.
 - Nothing about a file is guessed: neither its encoding, nor its columns, nor a number that should be text.
+- Which version of its form a file is in is told by its header row as a whole (adapters/sdk/forms.py), never by its name or its day.
 - A file costs no more memory than the limits allow, whatever it unpacks to. A CSV file is read row by row.
+- Why something is refused is said in Chinese and in English.
 
 Everything here blocks; the source calls it in a thread.
 """
@@ -19,16 +21,19 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from types import TracebackType
-from typing import Annotated, Any, BinaryIO, Final, Self
+from typing import Annotated, Any, BinaryIO, Final, NamedTuple, Self
 
 from lxml import etree
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 from python_calamine import CalamineError, CalamineWorkbook
 
-from adapters.hebei.profile import DEPARTMENTS
+from adapters.hebei.profile import DEPARTMENTS, PROFILE
+from adapters.sdk.forms import UnknownHeaderError, recognise
 from adapters.sdk.notation import fold_width
+from adapters.sdk.profile import Form
 from contract.catalogue import PENALTY, SERIOUS_LIST
 
 RECEIPT_SUFFIX: Final = ".ok"
@@ -38,11 +43,26 @@ DEPARTMENT: Final = "部门代码"
 _MAX_RECEIPT_BYTES: Final = 64 * 1024
 _MAX_LINE: Final = 1024 * 1024
 """Characters. The longest decision text of the form has 4000."""
+_MAX_KEY: Final = 200
+"""Characters. A longer 主键 is none: it stands in an index."""
 _CHUNK: Final = 1024 * 1024
+_PERSONAL: Final = "personal information"
+"""How the profile's reason begins for a column that is not even kept."""
+
+
+class Reason(NamedTuple):
+    """Why a drop is refused, held or waited for."""
+
+    en: str
+    zh: str
 
 
 class RefusedError(Exception):
     """The drop does not agree with its receipt or with the form. The message says how."""
+
+    def __init__(self, message: str, chinese: str) -> None:
+        super().__init__(message)
+        self.reason: Final = Reason(message, chinese)
 
 
 class ChangingError(Exception):
@@ -53,24 +73,25 @@ class ChangingError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class DropForm:
-    """One of the two files.
+class DropFamily:
+    """One of the two forms, whatever their versions.
 
     Attributes:
         name: As in the profile, and how the file's name begins.
         suffix: How it ends.
         kind: The kind of record in it.
-        columns: The header row, exactly.
-        personal: Columns that are dropped while reading.
         read: Reads the rows, header included.
     """
 
     name: str
     suffix: str
     kind: int
-    columns: tuple[str, ...]
-    personal: frozenset[str]
     read: Callable[[BinaryIO, int, Limits], Iterator[list[str]]]
+
+    @property
+    def versions(self) -> tuple[Form, ...]:
+        """The versions of the form that are known."""
+        return tuple(form for form in PROFILE.forms.values() if form.row_family == self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +112,11 @@ class DropName:
     """What the name of a data file says.
 
     Attributes:
-        form: Which of the two.
+        family: Which of the two.
         order: Day and number: a drop with a greater one is a later word.
     """
 
-    form: DropForm
+    family: DropFamily
     order: int
 
 
@@ -104,8 +125,8 @@ def parse_name(file: str) -> DropName | None:
     found = _NAME.fullmatch(file)
     if found is None:
         return None
-    form = _FORMS.get((found["form"], found["suffix"]))
-    return None if form is None else DropName(form, int(found["day"]) * 1_000_000 + int(found["number"]))
+    family = _FAMILIES.get((found["family"], found["suffix"]))
+    return None if family is None else DropName(family, int(found["day"]) * 1_000_000 + int(found["number"]))
 
 
 def checked_name(file: str) -> DropName:
@@ -116,7 +137,7 @@ def checked_name(file: str) -> DropName:
     """
     name = parse_name(file)
     if name is None:
-        raise RefusedError("the file is not called as a drop is")
+        raise RefusedError("the file is not called as a drop is", "文件名不合约定")
     return name
 
 
@@ -130,6 +151,7 @@ class Receipt(BaseModel):
         supplied_up_to: Everything up to this instant is supplied for the departments in `scope`.
         scope: Codes of those departments.
         replaces: Names of earlier files of this form, refused ones, whose rows this file holds.
+        snapshot: Whether the file holds everything of the departments in `scope`, not only what is new.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
@@ -140,6 +162,7 @@ class Receipt(BaseModel):
     supplied_up_to: Annotated[AwareDatetime, Field(alias="suppliedUpTo")]
     scope: Annotated[tuple[str, ...], Field(min_length=1)]
     replaces: tuple[str, ...] = ()
+    snapshot: bool = False
 
     @classmethod
     def parse(cls, content: bytes) -> Self:
@@ -153,27 +176,67 @@ class Receipt(BaseModel):
             json.loads(content, object_pairs_hook=_members_once)
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
-            raise RefusedError(f"receipt: {'.'.join(map(str, first['loc'])) or 'file'}: {first['msg']}") from error
+            where = ".".join(map(str, first["loc"])) or "file"
+            raise RefusedError(f"receipt: {where}: {first['msg']}", f"回执 {where}：不合约定") from error
         if unknown := sorted(set(receipt.scope) - DEPARTMENTS.keys()):
-            raise RefusedError(f"receipt: scope: no department has the code {', '.join(unknown)}")
+            codes = _shown(unknown)
+            raise RefusedError(
+                f"receipt: scope: no department has the code {codes}", f"回执 scope：无此部门代码 {codes}"
+            )
         if strange := [file for file in receipt.replaces if not _is_earlier(file, receipt.file)]:
-            raise RefusedError(f"receipt: replaces: no earlier drop of this form is called {_shown(strange)}")
+            files = _shown(strange)
+            raise RefusedError(
+                f"receipt: replaces: no earlier drop of this form is called {files}",
+                f"回执 replaces：没有更早的同类文件 {files}",
+            )
         return receipt
 
 
 def _is_earlier(file: str, than: str) -> bool:
     name, other = parse_name(file), parse_name(than)
-    return name is not None and other is not None and name.form is other.form and name.order < other.order
+    return name is not None and other is not None and name.family is other.family and name.order < other.order
 
 
 def _members_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        raise RefusedError("receipt: a member stands twice")
+        raise RefusedError("receipt: a member stands twice", "回执：同一项出现两次")
     return members
 
 
 # --- A drop in the folder -----------------------------------------------------------------------------------------------
+
+
+class Row(NamedTuple):
+    """A row of a data file.
+
+    Attributes:
+        position: Its number, from 1, the header row not counted.
+        key: Its 主键.
+        department: Its 部门代码; empty where that is nobody's.
+        values: What stands in the columns that are kept, in their order.
+    """
+
+    position: int
+    key: str
+    department: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a data file holds.
+
+    Attributes:
+        form: The version of the form.
+        columns: Its columns as they stand in the file, but for those that are not kept.
+        rows: The rows, read while one goes through them. Raises RefusedError where the file is not what its receipt and its form
+            say (then what was read before does not count), and ChangingError where it is being written to.
+    """
+
+    form: Form
+    columns: tuple[str, ...]
+    rows: Iterator[Row]
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,27 +277,55 @@ class Drop:
             data.close()
             raise
 
-    def rows(self, form: DropForm, receipt: Receipt) -> Iterator[dict[str, str]]:
-        """Reads the rows, without personal columns.
+    def content(self, family: DropFamily, receipt: Receipt, *, after: int = 0) -> Content:
+        """Begins to read the file: its header row says in which version of the form it is.
+
+        Args:
+            family: The form.
+            receipt: What the receipt says.
+            after: How many rows were read and checked before, of this very file: they are passed over.
 
         Raises:
-            RefusedError: The file is not what its receipt and its form say. What was read before does not count.
-            ChangingError: It is being written to.
+            RefusedError: The file is not what its receipt says, or no version of the form has its header.
         """
         if self._state.size > self._limits.file_bytes:
-            raise RefusedError(f"expected at most {self._limits.file_bytes} bytes, got {self._state.size}")
+            raise RefusedError(
+                f"expected at most {self._limits.file_bytes} bytes, got {self._state.size}",
+                f"文件不得超过{self._limits.file_bytes}字节，实为{self._state.size}字节",
+            )
         if receipt.file != self.file:
-            raise RefusedError(f"receipt: file: expected {self.file}, got {receipt.file!r}")
+            raise RefusedError(
+                f"receipt: file: expected {self.file}, got {receipt.file!r}",
+                f"回执 file：应为 {self.file}，实为另一文件",
+            )
         if receipt.sha256 != self.sha256:
-            raise RefusedError(f"expected the SHA-256 {receipt.sha256} of the receipt, got {self.sha256}")
+            raise RefusedError(
+                f"expected the SHA-256 {receipt.sha256} of the receipt, got {self.sha256}",
+                f"文件摘要与回执不符：回执 {receipt.sha256}，实为 {self.sha256}",
+            )
         self._data.seek(0)
-        rows = form.read(self._data, receipt.rows, self._limits)
-        _check_header(next(rows, []), form.columns)
+        lines = family.read(self._data, receipt.rows, self._limits)
+        header = next(lines, [])
+        try:
+            form = recognise(family.versions, header)
+        except UnknownHeaderError as error:
+            raise RefusedError(str(error), f"表头不属于任何已知版本（{error}）") from error
+        kept = [place for place, column in enumerate(header) if not form.ignored.get(column, "").startswith(_PERSONAL)]
+        return Content(
+            form=form,
+            columns=tuple(header[place] for place in kept),
+            rows=self._rows(lines, _RowReader(header, kept, frozenset(receipt.scope)), receipt, after),
+        )
+
+    def _rows(self, lines: Iterator[list[str]], reader: _RowReader, receipt: Receipt, after: int) -> Iterator[Row]:
         count = 0
-        for count, row in enumerate(rows, start=1):
-            yield _checked(row, form, receipt.scope, count)
+        for count, line in enumerate(lines, start=1):
+            if count > after:
+                yield reader.read(count, line)
         if count != receipt.rows:
-            raise RefusedError(f"expected {receipt.rows} rows by the receipt, got {count}")
+            raise RefusedError(
+                f"expected {receipt.rows} rows by the receipt, got {count}", f"回执称{receipt.rows}行，实为{count}行"
+            )
         if stamp(os.fstat(self._data.fileno())) != self._state:
             raise ChangingError(self.file)
 
@@ -319,33 +410,56 @@ def _digest(data: io.BufferedReader, state: Stamp, limits: Limits) -> str:
     return hashlib.file_digest(data, "sha256").hexdigest()
 
 
-def _check_header(header: list[str], columns: tuple[str, ...]) -> None:
-    if tuple(header) == columns:
-        return
-    missing = [column for column in columns if column not in header]
-    further = [column for column in header if column not in columns]
-    if missing or further:
-        raise RefusedError(f"header: missing {_shown(missing)}; not of the form {_shown(further)}")
-    raise RefusedError("header: a column stands twice, or the order is another")
+def _shown(names: list[str]) -> str:
+    return ", ".join(repr(name[:40]) for name in names[:5]) + (" …" if len(names) > 5 else "")  # noqa: PLR2004
 
 
-def _shown(columns: list[str]) -> str:
-    return ", ".join(repr(column[:40]) for column in columns[:5]) + (" …" if len(columns) > 5 else "") or "nothing"  # noqa: PLR2004
+class _RowReader:
+    """Checks rows of one file, one after the other. It runs for every row of millions."""
 
+    def __init__(self, header: list[str], kept: list[int], scope: frozenset[str]) -> None:
+        self._width = len(header)
+        self._key = header.index(KEY)
+        self._department = header.index(DEPARTMENT)
+        self._keep: Callable[[list[str]], tuple[str, ...]] = itemgetter(*kept)
+        self._scope = scope
 
-def _checked(row: list[str], form: DropForm, scope: tuple[str, ...], number: int) -> dict[str, str]:
-    if len(row) != len(form.columns):
-        raise RefusedError(f"row {number}: expected {len(form.columns)} values, got {len(row)}")
-    if any("\0" in value for value in row):
-        raise RefusedError(f"row {number}: holds a null character")
-    values = dict(zip(form.columns, row, strict=True))
-    if not values[KEY].strip():
-        raise RefusedError(f"row {number}: {KEY} is empty")
-    # A code that is nobody's is read: its row is unreadable for whomever it bears.
-    department = fold_width(values[DEPARTMENT]).strip()
-    if department in DEPARTMENTS and department not in scope:
-        raise RefusedError(f"row {number}: {DEPARTMENT}: {department} is not in the receipt's scope")
-    return {column: value for column, value in values.items() if column not in form.personal}
+    def read(self, number: int, line: list[str]) -> Row:
+        """One row.
+
+        Raises:
+            RefusedError: The file cannot be relied on.
+        """
+        if len(line) != self._width:
+            raise RefusedError(
+                f"row {number}: expected {self._width} values, got {len(line)}",
+                f"第{number}行：应有{self._width}个值，实有{len(line)}个",
+            )
+        if "\0" in "".join(line):
+            raise RefusedError(f"row {number}: holds a null character", f"第{number}行：含空字符")
+        key = line[self._key]
+        if not key.strip():
+            raise RefusedError(f"row {number}: {KEY} is empty", f"第{number}行：{KEY}为空")
+        if len(key) > _MAX_KEY:
+            raise RefusedError(
+                f"row {number}: {KEY} is longer than {_MAX_KEY} characters", f"第{number}行：{KEY}超过{_MAX_KEY}个字符"
+            )
+        department = line[self._department]
+        if department not in self._scope:
+            department = self._foreign(number, department)
+        return Row(number, key, department, self._keep(line))
+
+    def _foreign(self, number: int, text: str) -> str:
+        """The department in another spelling. A code that is nobody's is read: its row is unreadable for whomever it bears."""
+        department = fold_width(text).strip()
+        if department in self._scope:
+            return department
+        if department in DEPARTMENTS:
+            raise RefusedError(
+                f"row {number}: {DEPARTMENT}: {department} is not in the receipt's scope",
+                f"第{number}行：{DEPARTMENT} {department} 不在回执 scope 内",
+            )
+        return ""
 
 
 # --- CSV ----------------------------------------------------------------------------------------------------------------
@@ -357,9 +471,11 @@ def _read_csv(data: BinaryIO, _rows: int, _limits: Limits) -> Iterator[list[str]
     try:
         yield from reader
     except UnicodeDecodeError as error:
-        raise RefusedError(f"after line {reader.line_num}: no valid GB18030") from error
+        raise RefusedError(
+            f"after line {reader.line_num}: no valid GB18030", f"第{reader.line_num}行之后：不是有效的GB18030编码"
+        ) from error
     except csv.Error as error:
-        raise RefusedError(f"line {reader.line_num}: {error}") from error
+        raise RefusedError(f"line {reader.line_num}: {error}", f"第{reader.line_num}行：不是有效的CSV") from error
     finally:
         if not data.closed:  # whoever opened the file closes it, perhaps before the rest of it was asked for
             text.detach()
@@ -368,7 +484,7 @@ def _read_csv(data: BinaryIO, _rows: int, _limits: Limits) -> Iterator[list[str]
 def _lines(text: io.TextIOWrapper) -> Iterator[str]:
     while line := text.readline(_MAX_LINE):
         if len(line) == _MAX_LINE:
-            raise RefusedError(f"a line is longer than {_MAX_LINE} characters")
+            raise RefusedError(f"a line is longer than {_MAX_LINE} characters", f"有一行超过{_MAX_LINE}个字符")
         yield line
 
 
@@ -377,13 +493,18 @@ def _lines(text: io.TextIOWrapper) -> Iterator[str]:
 
 def _read_xlsx(data: BinaryIO, rows: int, limits: Limits) -> Iterator[list[str]]:
     if os.fstat(data.fileno()).st_size > limits.unpacked_bytes:
-        raise RefusedError(f"expected at most {limits.unpacked_bytes} bytes")
+        raise RefusedError(
+            f"expected at most {limits.unpacked_bytes} bytes", f"文件不得超过{limits.unpacked_bytes}字节"
+        )
     content = data.read()
     _check_archive(content, rows, limits)
     for number, cells in enumerate(_first_sheet(content), start=1):
         for cell in cells:
             if not isinstance(cell, str):
-                raise RefusedError(f"line {number}: expected text in every cell, got {type(cell).__name__}")
+                raise RefusedError(
+                    f"line {number}: expected text in every cell, got {type(cell).__name__}",
+                    f"第{number}行：有单元格不是文本",
+                )
         yield cells
 
 
@@ -392,10 +513,10 @@ def _first_sheet(content: bytes) -> list[list[Any]]:
         with CalamineWorkbook.from_filelike(io.BytesIO(content)) as workbook:
             return workbook.get_sheet_by_index(0).to_python(skip_empty_area=False)
     except (CalamineError, IndexError, ValueError, OSError) as error:
-        raise RefusedError(f"no XLSX file: {error}") from error
+        raise RefusedError(f"no XLSX file: {error}", _NO_XLSX) from error
     except BaseException as error:
         if type(error).__name__ == "PanicException":  # the reader's own bug; its type cannot be imported
-            raise RefusedError("no XLSX file: the reader gave up") from error
+            raise RefusedError("no XLSX file: the reader gave up", _NO_XLSX) from error
         raise
 
 
@@ -404,16 +525,17 @@ def _check_archive(content: bytes, rows: int, limits: Limits) -> None:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             if "xl/workbook.xml" not in archive.namelist():
-                raise RefusedError("no XLSX file: it holds no workbook")
+                raise RefusedError("no XLSX file: it holds no workbook", _NO_XLSX)
             _check_size(archive, limits)
             # Which member is the first sheet is the reader's business, so every one of them is looked at.
             count = max(_check_cells(archive, member, rows) for member in archive.infolist())
     # What zipfile and zlib raise for a damaged archive, for a compression they lack (NotImplementedError) and for an encrypted
     # member (RuntimeError): for whoever dropped the file it is all one.
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError, ValueError) as error:
-        raise RefusedError(f"no XLSX file: {error}") from error
+        raise RefusedError(f"no XLSX file: {error}", _NO_XLSX) from error
     if count < rows + 1:
-        raise RefusedError(f"expected {rows} rows by the receipt, got {max(count - 1, 0)}")
+        got = max(count - 1, 0)
+        raise RefusedError(f"expected {rows} rows by the receipt, got {got}", f"回执称{rows}行，实为{got}行")
 
 
 def _check_size(archive: zipfile.ZipFile, limits: Limits) -> None:
@@ -423,7 +545,10 @@ def _check_size(archive: zipfile.ZipFile, limits: Limits) -> None:
             while chunk := opened.read(_CHUNK):
                 size += len(chunk)
                 if size > limits.unpacked_bytes:
-                    raise RefusedError(f"expected at most {limits.unpacked_bytes} bytes when unpacked")
+                    raise RefusedError(
+                        f"expected at most {limits.unpacked_bytes} bytes when unpacked",
+                        f"解压后不得超过{limits.unpacked_bytes}字节",
+                    )
 
 
 def _check_cells(archive: zipfile.ZipFile, member: zipfile.ZipInfo, rows: int) -> int:
@@ -448,89 +573,31 @@ def _check_cells(archive: zipfile.ZipFile, member: zipfile.ZipInfo, rows: int) -
                         del parent[0]
         except etree.XMLSyntaxError as error:
             if member.filename.endswith((".xml", ".rels")):
-                raise RefusedError(f"no XLSX file: {member.filename}: {error.msg}") from error
+                raise RefusedError(f"no XLSX file: {member.filename}: {error.msg}", _NO_XLSX) from error
     return count
 
 
 def _check_place(reference: str, rows: int) -> None:
     found = _PLACE.fullmatch(reference)
     if found is None:
-        raise RefusedError(f"a cell is said to be at {reference[:20]!r}")
+        raise RefusedError(f"a cell is said to be at {reference[:20]!r}", f"单元格位置 {reference[:20]!r} 无法识别")
     if len(found["column"] or "") > 1 or int(found["row"] or 0) > rows + 1:
-        raise RefusedError(f"expected {rows} rows by the receipt, got a cell at {reference}")
+        raise RefusedError(
+            f"expected {rows} rows by the receipt, got a cell at {reference}",
+            f"回执称{rows}行，但 {reference} 处有单元格",
+        )
 
 
 # --- The two forms ------------------------------------------------------------------------------------------------------
 
 _NAME: Final = re.compile(
-    r"(?P<form>HB_XZCF|HB_YZSX)_(?P<day>[0-9]{8})_(?P<number>[0-9]{1,6})(?P<suffix>\.csv|\.xlsx)", re.ASCII
+    r"(?P<family>HB_XZCF|HB_YZSX)_(?P<day>[0-9]{8})_(?P<number>[0-9]{1,6})(?P<suffix>\.csv|\.xlsx)", re.ASCII
 )
 _PLACE: Final = re.compile(r"(?P<column>[A-Z]{1,3})?(?P<row>[0-9]{1,7})?", re.ASCII)
+_NO_XLSX: Final = "不是可读的XLSX文件"
 
-_DECISIONS: Final = DropForm(
-    name="HB_XZCF",
-    suffix=".csv",
-    kind=PENALTY,
-    columns=(
-        "主键",
-        "部门代码",
-        "处罚名称",
-        "行政处罚决定书文号",
-        "处罚类别1",
-        "处罚类别2",
-        "处罚事由",
-        "违法事实",
-        "处罚依据",
-        "行政相对人名称",
-        "行政相对人代码_1(统一社会信用代码)",
-        "行政相对人代码_2(组织机构代码)",
-        "行政相对人代码_3(工商登记码)",
-        "行政相对人代码_4(税务登记号)",
-        "法定代表人姓名",
-        "处罚结果",
-        "罚款金额(万元)",
-        "没收金额(万元)",
-        "处罚决定日期",
-        "处罚截止期",
-        "公示截止期",
-        "处罚机关",
-        "处罚机关代码",
-        "数据来源单位",
-        "简易程序",
-        "履行情况",
-        "履行日期",
-        "当前状态",
-        "地方编码",
-        "数据更新时间戳",
-        "备注",
-    ),
-    personal=frozenset({"法定代表人姓名"}),
-    read=_read_csv,
+FAMILIES: Final = (
+    DropFamily("HB_XZCF", ".csv", PENALTY, _read_csv),
+    DropFamily("HB_YZSX", ".xlsx", SERIOUS_LIST, _read_xlsx),
 )
-_ENTRIES: Final = DropForm(
-    name="HB_YZSX",
-    suffix=".xlsx",
-    kind=SERIOUS_LIST,
-    columns=(
-        "主键",
-        "部门代码",
-        "名单名称",
-        "企业名称",
-        "统一社会信用代码",
-        "组织机构代码",
-        "列入决定书文号",
-        "列入事由",
-        "列入日期",
-        "列入决定机关",
-        "列入决定机关代码",
-        "期限届满日期",
-        "移出日期",
-        "数据来源单位",
-        "当前状态",
-        "数据更新时间戳",
-    ),
-    personal=frozenset(),
-    read=_read_xlsx,
-)
-FORMS: Final = (_DECISIONS, _ENTRIES)
-_FORMS: Final = {(form.name, form.suffix): form for form in FORMS}
+_FAMILIES: Final = {(family.name, family.suffix): family for family in FAMILIES}

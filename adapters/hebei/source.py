@@ -7,50 +7,28 @@ in while we answer belongs to the next question, and the watermark, which is of 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Final
 
 import structlog
 from pydantic import Field
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.hebei.drop import (
-    DEPARTMENT,
-    FORMS,
-    ChangingError,
-    Drop,
-    Limits,
-    Receipt,
-    RefusedError,
-    Stamp,
-    announced_identity,
-    checked_name,
-    list_drops,
-    parse_name,
-)
+from adapters.hebei import store
+from adapters.hebei.drop import FAMILIES, Limits, Reason, parse_name
+from adapters.hebei.intake import Intake, Judged
 from adapters.hebei.profile import DEPARTMENTS, PROFILE
-from adapters.hebei.store import (
-    METADATA,
-    SEARCHED,
-    StoredRow,
-    Supply,
-    find,
-    is_judged,
-    is_known,
-    refuse,
-    supply,
-    take_in,
-)
+from adapters.hebei.store import SEARCHED, Place, StoredRow, Supply
+from adapters.hebei.tables import METADATA
 from adapters.sdk.assembly import in_time, settle
-from adapters.sdk.notation import NotationError, fold_width, read_china_timestamp
-from adapters.sdk.profile import ListForm
-from adapters.sdk.source import RawRow, Search, SourceAnswer, SourceError
-from contract.catalogue import CellKey, published_catalogues
-from contract.days import china_day
+from adapters.sdk.notation import NotationError, read_china_timestamp
+from adapters.sdk.source import HeldDelivery, RawRow, RowKey, Search, SourceAnswer, SourceError, Supplied
+from contract.catalogue import CellKey
 from runtime.clock import Clock, system_clock
 from runtime.database import Database, open_database
 from runtime.errors import StoreUnavailableError
@@ -59,10 +37,9 @@ from runtime.settings import Settings
 _PATIENCE: Final = timedelta(seconds=2)
 """How long an answer waits for the folder to be read."""
 
-_FORM_OF_KIND: Final = {form.kind: form.name for form in FORMS}
+_RECEIVED_AT: Final = "数据更新时间戳"
+_FAMILY_OF_KIND: Final = {family.kind: family.name for family in FAMILIES}
 _DEPARTMENT_OF_DOMAIN: Final = {domain: code for code, domain in DEPARTMENTS.items() if domain is not None}
-
-_Stamps = tuple[Stamp | None, Stamp | None]
 
 _log: Final = structlog.get_logger(__name__)
 
@@ -92,36 +69,44 @@ async def open_source(settings: SourceSettings, *, now: Clock = system_clock) ->
         SourceError: The store cannot be opened.
     """
     folder = settings.drop_folder.absolute()
-    try:
-        database = open_database(settings.store_url or f"sqlite:///{folder.with_name(f'{folder.name}.sqlite')}")
-        await database.create_tables(METADATA)
-    except (ValueError, StoreUnavailableError, SQLAlchemyError) as error:
-        raise SourceError(f"store_url: the store cannot be opened: {type(error).__name__}") from error
-    source = HebeiSource(
-        folder,
-        database,
-        limits=Limits(settings.max_file_bytes, settings.max_unpacked_bytes),
-        now=now,
-    )
+    database = await open_store(settings.store_url or store_url_beside(folder))
+    intake = Intake(folder, database, limits=Limits(settings.max_file_bytes, settings.max_unpacked_bytes), now=now)
+    source = HebeiSource(intake, database, now=now)
     source.watch(every=timedelta(seconds=settings.look_every_s))
     return source
+
+
+def store_url_beside(folder: Path) -> str:
+    """The SQLite file beside a folder."""
+    return f"sqlite:///{folder.with_name(f'{folder.name}.sqlite')}"
+
+
+async def open_store(url: str) -> Database:
+    """Opens the store, and makes its tables where they are missing.
+
+    Raises:
+        SourceError: It cannot be opened.
+    """
+    database = None
+    try:
+        database = open_database(url)
+        await database.create_tables(METADATA)
+    except (ValueError, StoreUnavailableError, SQLAlchemyError) as error:
+        if database is not None:
+            await database.dispose()
+        raise SourceError(f"store_url: the store cannot be opened: {type(error).__name__}") from error
+    return database
 
 
 class HebeiSource:
     """The drop folder as a source."""
 
-    def __init__(
-        self, folder: Path, database: Database, *, limits: Limits, now: Clock, patience: timedelta = _PATIENCE
-    ) -> None:
-        self._folder = folder
+    def __init__(self, intake: Intake, database: Database, *, now: Clock, patience: timedelta = _PATIENCE) -> None:
+        self._intake = intake
         self._database = database
-        self._limits = limits
         self._now = now
         self._patience = patience
-        self._judged: dict[str, _Stamps] = {}
-        self._unread: dict[str, str] | None = None
-        """What lies in the folder and was not judged, with the reason, in its order. None: the folder was not listed yet."""
-        self._look: asyncio.Task[None] | None = None
+        self._look: asyncio.Task[Judged] | None = None
         self._looks = 0
         self._watcher: asyncio.Task[None] | None = None
 
@@ -135,16 +120,20 @@ class HebeiSource:
         Raises:
             SourceError: The folder or the store cannot be read in time.
         """
-        try:
-            async with in_time(search.until, self._now):
-                await self._catch_up()
-                unread = self._listed()
-                async with self._database.read() as connection:
-                    state = _without_overtaken(await supply(connection), unread)
-                    rows = await find(connection, search.identifiers)
-        except (StoreUnavailableError, SQLAlchemyError) as error:
-            raise _store_error(error) from error
-        return _answer(search, state, rows, china_day(self._now()))
+        async with in_time(search.until, self._now):
+            await self._catch_up()
+            unread = self._listed()
+            async with self._reading() as connection:
+                state = _without_overtaken(await store.supply(connection), unread)
+                rows = await store.find(connection, search.identifiers)
+        places = {cell: _place(cell) for cell in search.cells}
+        return settle(
+            search,
+            [_raw(row) for row in rows],
+            supplied={cell: state.up_to[place] for cell, place in places.items() if place in state.up_to},
+            silent={cell: state.silent[place] for cell, place in places.items() if place in state.silent},
+            searched=SEARCHED,
+        )
 
     async def watermarks(self) -> Mapping[CellKey, datetime]:
         """The watermark of every cell that was supplied and is not silent.
@@ -152,18 +141,78 @@ class HebeiSource:
         Raises:
             SourceError: The folder or the store cannot be read.
         """
-        try:
-            await self._catch_up()
-            unread = self._listed()
-            async with self._database.read() as connection:
-                state = _without_overtaken(await supply(connection), unread)
-        except (StoreUnavailableError, SQLAlchemyError) as error:
-            raise _store_error(error) from error
+        await self._catch_up()
+        unread = self._listed()
+        async with self._reading() as connection:
+            state = _without_overtaken(await store.supply(connection), unread)
         return {
             cell: state.up_to[place]
             for cell in PROFILE.departments
             if (place := _place(cell)) in state.up_to and place not in state.silent
         }
+
+    async def supplied_since(self, cursor: str, limit: int) -> Supplied:
+        """Gives the current rows after a place: drop by drop as they were taken in, in each by the order of the file.
+
+        Raises:
+            SourceError: The store cannot be read, or never gave the cursor.
+        """
+        after = Place.parse(cursor)
+        async with self._reading() as connection:
+            page = None if after is None else await store.page(connection, after, limit)
+        if page is None:
+            raise SourceError("the store does not know that cursor")
+        return Supplied(
+            rows=tuple(_raw(row) for row in page.rows), cursor=str(page.end), is_all=page.is_all, expected=page.expected
+        )
+
+    async def by_key(self, keys: Collection[RowKey]) -> Mapping[RowKey, RawRow | None]:
+        """Gives rows as they stand now. None: never supplied, or confirmed to be withdrawn.
+
+        Raises:
+            SourceError: The store cannot be read.
+        """
+        async with self._reading() as connection:
+            found = await store.find_by_key(connection, keys)
+        return {key: _raw(found[key]) if key in found else None for key in keys}
+
+    async def held(self) -> Sequence[HeldDelivery]:
+        """The drops that are held, and about which nobody decided yet.
+
+        Raises:
+            SourceError: The store cannot be read.
+        """
+        async with self._reading() as connection:
+            return await store.held(connection)
+
+    async def decide_held(self, file: str, identity: str, *, good: bool) -> None:
+        """Decides about a held drop: the next look takes it in, or refuses it.
+
+        Raises:
+            SourceError: No such drop is held, or the store cannot keep it.
+        """
+        async with self._writing() as connection:
+            if not await store.decide(connection, file, identity, good=good):
+                raise SourceError(f"{file}: not held, or decided otherwise")
+
+    async def missing(self) -> Collection[RowKey]:
+        """Rows that the newest snapshot of their department lacks, and whose withdrawal nobody confirmed.
+
+        Raises:
+            SourceError: The store cannot be read.
+        """
+        async with self._reading() as connection:
+            return await store.missing(connection)
+
+    async def confirm_withdrawn(self, key: RowKey) -> None:
+        """Says that a missing row was withdrawn. It counts no more, until it is dropped again.
+
+        Raises:
+            SourceError: The row is not missing, or the store cannot keep it.
+        """
+        async with self._writing() as connection:
+            if not await store.confirm_withdrawn(connection, key):
+                raise SourceError(f"{'/'.join(key)}: not missing")
 
     async def close(self) -> None:
         """Stops looking at the folder and closes the store."""
@@ -174,13 +223,32 @@ class HebeiSource:
                     await task
         await self._database.dispose()
 
+    # --- The store ------------------------------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def _reading(self) -> AsyncGenerator[AsyncConnection]:
+        try:
+            async with self._database.read() as connection:
+                await store.one_state(connection)
+                yield connection
+        except (StoreUnavailableError, SQLAlchemyError) as error:
+            raise _store_error(error) from error
+
+    @asynccontextmanager
+    async def _writing(self) -> AsyncGenerator[AsyncConnection]:
+        try:
+            async with self._database.write() as connection:
+                yield connection
+        except (StoreUnavailableError, SQLAlchemyError) as error:
+            raise _store_error(error) from error
+
     # --- The folder -----------------------------------------------------------------------------------------------------
 
     async def _keep_looking(self, every: timedelta) -> None:
         while True:
             try:
                 await self._catch_up()
-            except (SourceError, StoreUnavailableError, SQLAlchemyError) as error:
+            except SourceError as error:
                 _log.warning("drop folder not read", reason=str(error))
             await asyncio.sleep(every.total_seconds())
 
@@ -188,13 +256,12 @@ class HebeiSource:
         """Takes in what lies in the folder at this moment, but waits for no look longer than patience allows.
 
         Raises:
-            SourceError: The folder cannot be read.
-            StoreUnavailableError: The store cannot do it now.
+            SourceError: The folder or the store cannot be read.
         """
         looks_before = self._looks
         while True:
             if self._look is None or self._look.done():
-                self._look = asyncio.create_task(self._look_once())
+                self._look = asyncio.create_task(self._intake.look())
                 self._looks += 1
             look, number = self._look, self._looks
             # `wait` leaves the task alone when the time is over, or when whoever asks gives up.
@@ -205,86 +272,31 @@ class HebeiSource:
                 look.result()
             except OSError as error:
                 raise SourceError(f"the drop folder cannot be read: {type(error).__name__}") from error
+            except (StoreUnavailableError, SQLAlchemyError) as error:
+                raise _store_error(error) from error
             if number > looks_before:
                 return
             # That look was under way before we asked and may have passed by what arrived since: another one follows it.
 
-    def _listed(self) -> dict[str, str]:
+    def _listed(self) -> Mapping[str, Reason]:
         """What is unread at this moment. Asked for before the store is: what is judged in between counts as unread still.
 
         Raises:
             SourceError: The folder was not listed since the start, so nobody knows.
         """
-        if self._unread is None:
+        unread = self._intake.unread
+        if unread is None:
             raise SourceError("the drop folder was not read yet")
-        return dict(self._unread)
-
-    async def _look_once(self) -> None:
-        drops = await asyncio.to_thread(list_drops, self._folder)
-        self._judged = {file: stamps for file, stamps in self._judged.items() if file in drops}
-        told = self._unread or {}
-        self._unread = unread = {
-            file: told.get(file, "not read yet")
-            for file, stamps in drops.items()
-            if not _is_unchanged(stamps, self._judged.get(file))
-        }
-        waited_for: dict[str, str] = {}
-        for file in list(unread):
-            name = parse_name(file)
-            form = "" if name is None else name.form.name
-            # What comes later says nothing as long as this one may hold what is missing.
-            reason = f"{waited_for[form]} is before it" if form in waited_for else await self._try(file, drops[file])
-            if reason is None:
-                self._judged[file] = drops[file]
-                del unread[file]
-                continue
-            unread[file] = reason
-            if name is not None:
-                waited_for.setdefault(form, file)
-            if told.get(file) != reason:
-                _log.warning("drop not read", file=file, reason=reason)
-
-    async def _try(self, file: str, stamps: _Stamps) -> str | None:
-        """Judges a drop. Returns why that could not be done: it is as if it had not arrived yet."""
-        data, receipt = stamps
-        try:
-            if receipt is None:
-                return "its receipt is missing"
-            if data is None:
-                identity = await asyncio.to_thread(announced_identity, self._folder, file)
-                known = identity is not None and await is_known(self._database, identity)
-                return None if known else "its data file is missing"
-            await self._judge(file)
-        except (OSError, ChangingError) as error:
-            return type(error).__name__
-        return None
-
-    async def _judge(self, file: str) -> None:
-        with await asyncio.to_thread(Drop.open, self._folder, file, self._limits) as drop:
-            if await is_judged(self._database, drop):
-                return
-            receipt = None
-            try:
-                receipt = Receipt.parse(drop.receipt)
-                await take_in(self._database, drop, checked_name(file), receipt, at=self._now())
-                _log.info("drop taken in", file=file, rows=receipt.rows)
-            except RefusedError as error:
-                await refuse(self._database, drop, receipt, reason=str(error), at=self._now())
-                _log.warning("drop refused", file=file, reason=str(error))
+        return unread
 
 
 def _place(cell: CellKey) -> tuple[str, str]:
     """Which form and department supply a cell."""
     domain, kind = cell
-    return (_FORM_OF_KIND.get(kind, ""), _DEPARTMENT_OF_DOMAIN.get(domain, ""))
+    return (_FAMILY_OF_KIND.get(kind, ""), _DEPARTMENT_OF_DOMAIN.get(domain, ""))
 
 
-def _is_unchanged(stamps: _Stamps, judged: _Stamps | None) -> bool:
-    """Whether what lies there was judged. Of what was judged, one of the two files may be gone."""
-    return judged is not None and all(now in (None, before) for now, before in zip(stamps, judged, strict=True))
-
-
-def _without_overtaken(state: Supply, unread: Mapping[str, str]) -> Supply:
+def _without_overtaken(state: Supply, unread: Mapping[str, Reason]) -> Supply:
     """The state of supply, silent where others have overtaken an unread drop: their watermark does not vouch for its rows."""
     silent: dict[tuple[str, str], str] = {}
     for file, reason in unread.items():
@@ -292,44 +304,17 @@ def _without_overtaken(state: Supply, unread: Mapping[str, str]) -> Supply:
         if name is None:
             continue
         for place, newest in state.newest.items():
-            if place[0] == name.form.name and name.order <= newest:
-                silent.setdefault(place, f"{file}: {reason}")
+            if place[0] == name.family.name and name.order <= newest:
+                silent.setdefault(place, f"{file}: {reason.en}")
     return replace(state, silent=silent | dict(state.silent))
 
 
-def _domain_of(row: StoredRow, day: date) -> str | None:
-    """Whose a row is, read as the profile reads it. None: it may be anybody's."""
-    form = PROFILE.forms[row.form]
-    if not isinstance(form, ListForm):
-        return DEPARTMENTS.get(fold_width(row.values[DEPARTMENT]).strip())
-    column, table = form.list_id
-    names = {fold_width(name).strip(): list_id for name, list_id in table.values.items()}
-    list_id = names.get(fold_width(row.values[column]).strip())
-    declared = published_catalogues().in_force(day).list_by_id.get(list_id) if isinstance(list_id, str) else None
-    return None if declared is None else declared.domain
-
-
-def _answer(search: Search, state: Supply, found: list[StoredRow], day: date) -> SourceAnswer:
-    rows: list[RawRow] = []
-    unreadable: dict[tuple[str, str | None], str] = {}
-    for row in found:
-        try:
-            rows.append(RawRow(row.form, row.key, row.values, read_china_timestamp(row.values["数据更新时间戳"])))
-        except NotationError as error:
-            department = _DEPARTMENT_OF_DOMAIN.get(_domain_of(row, day) or "")
-            unreadable[row.form, department] = f"{row.form} {row.key}, 数据更新时间戳: {error}"
-    places = {cell: _place(cell) for cell in search.cells}
-    reasons = {
-        cell: state.silent.get(place) or unreadable.get(place) or unreadable.get((place[0], None))
-        for cell, place in places.items()
-    }
-    return settle(
-        search,
-        rows,
-        supplied={cell: state.up_to[place] for cell, place in places.items() if place in state.up_to},
-        silent={cell: reason for cell, reason in reasons.items() if reason is not None},
-        searched=SEARCHED,
-    )
+def _raw(row: StoredRow) -> RawRow:
+    try:
+        received_at = read_china_timestamp(row.values[_RECEIVED_AT])
+    except NotationError:
+        received_at = None  # which makes its own row unreadable, and nothing else (adapters/sdk/mapping)
+    return RawRow(row.form, row.key, row.values, received_at)
 
 
 def _store_error(error: Exception) -> SourceError:

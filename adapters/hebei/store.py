@@ -1,110 +1,20 @@
-"""The adapter's own store: what was dropped, what it says now, and about whom nothing can be said.
-
-- A drop is taken in by one transaction, or refused and nothing of it is kept but the reason.
-- A row is replaced by the row with the same 主键 of a later drop (by day and number in the name, not by arrival); what it said
-  before is kept and never searched.
-- A refused drop makes every department of its form silent, for its rows may be anybody's, until a good one covers it: one of the
-  same name, or a later one whose receipt says that it replaces it. Drops are increments: no later one holds, just by being later
-  or longer, what was refused.
-"""
+"""What was taken in, as questions are answered from it. What counts is decided where drops are taken in (staging.py)."""
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import islice
-from typing import Final
+from typing import Final, TypeVar
 
-from sqlalchemy import (
-    BigInteger,
-    Boolean,
-    Column,
-    ColumnElement,
-    ForeignKey,
-    Index,
-    Integer,
-    MetaData,
-    Table,
-    Text,
-    and_,
-    delete,
-    insert,
-    or_,
-    select,
-    text,
-    update,
-)
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import and_, func, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.hebei.drop import KEY, Drop, DropName, Receipt, RefusedError, parse_name
-from adapters.hebei.profile import DEPARTMENTS, PROFILE
-from adapters.sdk.notation import fold_name, fold_width
+from adapters.hebei.staging import code_token, name_token
+from adapters.hebei.tables import BEARERS, DROPS, HELD, MISSING, REVISIONS, ROW_KEYS, SILENCES, SUPPLIES
+from adapters.sdk.source import HeldDelivery, RowKey
 from huren.common.v1 import common_pb2
-from runtime.database import Database
-
-METADATA: Final = MetaData()
-
-DROPS: Final = Table(
-    "drops",
-    METADATA,
-    Column("number", Integer, primary_key=True, autoincrement=True),
-    Column("identity", Text, nullable=False, unique=True),
-    Column("file", Text, nullable=False),
-    Column("form", Text),
-    Column("rows", BigInteger),
-    Column("supplied_up_to", BigInteger),
-    Column("judged_at", BigInteger, nullable=False),
-    Column("refused", Text),
-)
-"""Every drop that was judged. `refused`: why; null: taken in. Instants are seconds since 1970."""
-
-REVISIONS: Final = Table(
-    "revisions",
-    METADATA,
-    Column("form", Text, primary_key=True),
-    Column("key", Text, primary_key=True),
-    Column("drop", ForeignKey(DROPS.c.number), primary_key=True),
-    Column("order", BigInteger, nullable=False),
-    Column("current", Boolean, nullable=False),
-    Column("code", Text, nullable=False),
-    Column("organisation", Text, nullable=False),
-    Column("registration", Text, nullable=False),
-    Column("name", Text, nullable=False),
-    Column("values", Text, nullable=False),
-)
-"""Every row that was ever dropped, with what it can be found by, folded."""
-
-for _column in ("code", "organisation", "registration", "name"):
-    Index(f"revisions_{_column}", REVISIONS.c[_column])
-
-SUPPLIES: Final = Table(
-    "supplies",
-    METADATA,
-    Column("form", Text, primary_key=True),
-    Column("department", Text, primary_key=True),
-    Column("supplied_up_to", BigInteger, nullable=False),
-    Column("newest", BigInteger, nullable=False),
-)
-"""The newest `suppliedUpTo` of good drops, and the order of the newest of them."""
-
-SILENCES: Final = Table(
-    "silences",
-    METADATA,
-    Column("drop", ForeignKey(DROPS.c.number), primary_key=True),
-    Column("department", Text, primary_key=True),
-    Column("form", Text, nullable=False),
-    Column("file", Text, nullable=False),
-    Column("reason", Text, nullable=False),
-)
-"""Refused drops that no good one covers yet."""
-
-_BATCH: Final = 500
-_JUDGING_LOCK: Final = 0x6865_6265_69
-"""Any number, the same in every replica."""
 
 _CODES: Final = (
     common_pb2.IDENTIFIER_KIND_USCC,
@@ -115,197 +25,28 @@ _CODES: Final = (
 _NAMES: Final = (common_pb2.IDENTIFIER_KIND_NAME, common_pb2.IDENTIFIER_KIND_FORMER_NAME)
 SEARCHED: Final = frozenset((*_CODES, *_NAMES))
 
-
-# --- Taking in ----------------------------------------------------------------------------------------------------------
-
-
-async def is_judged(database: Database, drop: Drop) -> bool:
-    """Whether this drop was taken in or refused before.
-
-    One that was taken in, and lies there again after a bad one of its name, ends the silence that the bad one brought.
-
-    Raises:
-        StoreUnavailableError: The store cannot do it now.
-    """
-    taken_in = select(DROPS.c.number).where(DROPS.c.identity == drop.identity, DROPS.c.refused.is_(None))
-    silenced = select(SILENCES.c.drop).where(SILENCES.c.file == drop.file)
-    async with database.read() as connection:
-        is_known = await _is_known(connection, drop.identity)
-        is_back = (await connection.execute(taken_in.where(silenced.exists()))).first() is not None
-    if is_back:
-        async with database.write() as connection:
-            await connection.execute(delete(SILENCES).where(SILENCES.c.file == drop.file))
-    return is_known
-
-
-async def take_in(database: Database, drop: Drop, name: DropName, receipt: Receipt, *, at: datetime) -> None:
-    """Takes a drop in, by one transaction.
-
-    Raises:
-        RefusedError: It is not what its receipt and its form say; nothing of it was kept.
-        ChangingError: It is being written to; nothing of it was kept.
-        StoreUnavailableError: The store cannot do it now.
-    """
-    up_to = _seconds(receipt.supplied_up_to)
-    async with database.write() as connection:
-        if await _is_settled(connection, drop):
-            return
-        number = await _record(
-            connection, drop, at, form=name.form.name, rows=receipt.rows, supplied_up_to=up_to, refused=None
-        )
-        rows = drop.rows(name.form, receipt)
-        while batch := await asyncio.to_thread(_next_batch, rows):
-            await _replace(connection, name, number, batch)
-        for department in sorted(set(receipt.scope)):
-            await _advance(connection, name, department, up_to)
-        await _lift_silences(connection, drop, name, receipt)
-
-
-async def refuse(database: Database, drop: Drop, receipt: Receipt | None, *, reason: str, at: datetime) -> None:
-    """Keeps why a drop was refused, and makes every department of its form silent: what its rows were, nobody knows.
-
-    A file that is not called as the forms are is only kept in mind: nobody knows what it would have said.
-
-    Raises:
-        StoreUnavailableError: The store cannot do it now.
-    """
-    name = parse_name(drop.file)
-    async with database.write() as connection:
-        if await _is_settled(connection, drop):
-            return
-        number = await _record(
-            connection,
-            drop,
-            at,
-            form=None if name is None else name.form.name,
-            rows=None if receipt is None else receipt.rows,
-            supplied_up_to=None if receipt is None else _seconds(receipt.supplied_up_to),
-            refused=reason,
-        )
-        if name is None:
-            return
-        silence = {
-            "drop": number,
-            "form": name.form.name,
-            "file": drop.file,
-            "reason": reason,
-        }
-        await connection.execute(insert(SILENCES), [silence | {"department": department} for department in DEPARTMENTS])
-
-
-async def _is_settled(connection: AsyncConnection, drop: Drop) -> bool:
-    """Whether another replica was faster. From here to the end of the transaction no other one judges a drop."""
-    if connection.dialect.name == "postgresql":
-        await connection.execute(text(f"SELECT pg_advisory_xact_lock({_JUDGING_LOCK})"))
-    return await _is_known(connection, drop.identity)
-
-
-async def _is_known(connection: AsyncConnection, identity: str) -> bool:
-    return await connection.scalar(select(DROPS.c.number).where(DROPS.c.identity == identity)) is not None
-
-
-async def is_known(database: Database, identity: str) -> bool:
-    """Whether a drop of this identity was taken in or refused before.
-
-    Raises:
-        StoreUnavailableError: The store cannot do it now.
-    """
-    async with database.read() as connection:
-        return await _is_known(connection, identity)
-
-
-async def _record(
-    connection: AsyncConnection,
-    drop: Drop,
-    at: datetime,
-    *,
-    form: str | None,
-    rows: int | None,
-    supplied_up_to: int | None,
-    refused: str | None,
-) -> int:
-    number = await connection.scalar(
-        insert(DROPS)
-        .values(
-            identity=drop.identity,
-            file=drop.file,
-            form=form,
-            rows=rows,
-            supplied_up_to=supplied_up_to,
-            judged_at=_seconds(at),
-            refused=refused,
-        )
-        .returning(DROPS.c.number)
-    )
-    return int(number)
-
-
-async def _replace(connection: AsyncConnection, name: DropName, number: int, batch: list[Mapping[str, str]]) -> None:
-    mine = and_(
-        REVISIONS.c.form == name.form.name,
-        REVISIONS.c.key.in_([row[KEY] for row in batch]),
-        REVISIONS.c.current,
-    )
-    held = await connection.execute(select(REVISIONS.c.key, REVISIONS.c.order).where(mine))
-    later = {key for key, order in held if order > name.order}
-    await connection.execute(update(REVISIONS).where(mine, REVISIONS.c.order <= name.order).values(current=False))
-    subject = PROFILE.forms[name.form.name].subject
-    rows = [
-        {
-            "form": name.form.name,
-            "key": row[KEY],
-            "drop": number,
-            "order": name.order,
-            "current": row[KEY] not in later,
-            "code": fold_code(row[subject.uscc]) if subject.uscc else "",
-            "organisation": fold_code(row[subject.organisation_code]) if subject.organisation_code else "",
-            "registration": fold_code(row[subject.registration_number]) if subject.registration_number else "",
-            "name": fold_name(row[subject.name]),
-            "values": json.dumps(row, ensure_ascii=False),
-        }
-        for row in batch
-    ]
-    try:
-        await connection.execute(insert(REVISIONS), rows)
-    except IntegrityError as error:
-        raise RefusedError(f"a {KEY} stands twice") from error
-
-
-async def _advance(connection: AsyncConnection, name: DropName, department: str, up_to: int) -> None:
-    mine = and_(SUPPLIES.c.form == name.form.name, SUPPLIES.c.department == department)
-    before = (await connection.execute(select(SUPPLIES.c.supplied_up_to, SUPPLIES.c.newest).where(mine))).first()
-    if before is None:
-        place = {"form": name.form.name, "department": department}
-        await connection.execute(insert(SUPPLIES).values(**place, supplied_up_to=up_to, newest=name.order))
-        return
-    after = {"supplied_up_to": max(before.supplied_up_to, up_to), "newest": max(before.newest, name.order)}
-    await connection.execute(update(SUPPLIES).where(mine).values(after))
-
-
-async def _lift_silences(connection: AsyncConnection, drop: Drop, name: DropName, receipt: Receipt) -> None:
-    covered = SILENCES.c.file.in_((drop.file, *receipt.replaces))
-    await connection.execute(delete(SILENCES).where(SILENCES.c.form == name.form.name, covered))
-
-
-def _next_batch(rows: Iterator[Mapping[str, str]]) -> list[Mapping[str, str]]:
-    return list(islice(rows, _BATCH))
-
-
-# --- Answering ----------------------------------------------------------------------------------------------------------
+_AT_ONCE: Final = 500
+"""Values in one question: databases bound the number of parameters."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredRow:
-    """A row as its department dropped it last."""
+    """A row as its department dropped it last.
 
+    Attributes:
+        position: Its number in the file.
+    """
+
+    family: str
     form: str
     key: str
     values: Mapping[str, str]
+    position: int
 
 
 @dataclass(frozen=True, slots=True)
 class Supply:
-    """What departments supplied, each named by (form, department).
+    """What departments supplied, each named by (form's family, department).
 
     Attributes:
         up_to: Until when.
@@ -323,43 +64,271 @@ async def supply(connection: AsyncConnection) -> Supply:
     supplied = (await connection.execute(select(SUPPLIES))).all()
     silenced = await connection.execute(select(SILENCES).order_by(SILENCES.c.drop))
     return Supply(
-        up_to={(row.form, row.department): datetime.fromtimestamp(row.supplied_up_to, UTC) for row in supplied},
-        newest={(row.form, row.department): row.newest for row in supplied},
-        silent={(row.form, row.department): f"{row.file}: {row.reason}" for row in silenced},
+        up_to={(row.family, row.department): datetime.fromtimestamp(row.supplied_up_to, UTC) for row in supplied},
+        newest={(row.family, row.department): row.newest for row in supplied},
+        silent={(row.family, row.department): f"{row.file}: {row.reason}" for row in silenced},
     )
+
+
+async def one_state(connection: AsyncConnection) -> None:
+    """Makes everything that is read from here on be of one state of the store: several questions make one answer."""
+    if connection.dialect.name == "postgresql":  # on SQLite it is so anyway
+        await connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
 
 
 async def find(connection: AsyncConnection, identifiers: Iterable[common_pb2.Identifier]) -> list[StoredRow]:
-    """The rows that bear one of the identifiers."""
-    codes: set[str] = set()
-    names: set[str] = set()
-    for identifier in identifiers:
-        if identifier.kind in _NAMES:
-            names.add(fold_name(identifier.value))
-        else:
-            codes.add(fold_code(identifier.value))
-    found = await connection.execute(
-        select(REVISIONS.c.form, REVISIONS.c.key, REVISIONS.c["values"])
-        .where(REVISIONS.c.current, _bears(codes, names))
-        .order_by(REVISIONS.c.form, REVISIONS.c.key)
+    """The rows that bear one of the identifiers.
+
+    Any code in any of the columns counts: departments mistake the numbered columns for one another.
+    """
+    tokens = {
+        name_token(identifier.value) if identifier.kind in _NAMES else code_token(identifier.value)
+        for identifier in identifiers
+    }
+    bearing = select(BEARERS.c.drop, BEARERS.c.position).where(BEARERS.c.token.in_(tokens - {""}))
+    places: dict[int, set[int]] = {}
+    for drop, position in await connection.execute(bearing):
+        places.setdefault(drop, set()).add(position)
+    revisions: list[_Revision] = []
+    for drop, positions in places.items():
+        revisions += await _revisions(connection, drop, positions)
+    found = await _current(connection, revisions)
+    return sorted(found, key=lambda row: (row.form, row.key))
+
+
+async def find_by_key(connection: AsyncConnection, keys: Iterable[RowKey]) -> dict[RowKey, StoredRow]:
+    """Rows as they stand now. Keys that nothing current has are left out."""
+    by_family: dict[str, set[str]] = {}
+    for family, key in keys:
+        by_family.setdefault(family, set()).add(key)
+    places: dict[int, set[int]] = {}
+    for family, own in by_family.items():
+        for some in _some_at_a_time(own):
+            held_by = select(ROW_KEYS.c.drop, ROW_KEYS.c.position).where(
+                ROW_KEYS.c.family == family, ROW_KEYS.c.key.in_(some), ROW_KEYS.c.current
+            )
+            for drop, position in await connection.execute(held_by):
+                places.setdefault(drop, set()).add(position)
+    found: dict[RowKey, StoredRow] = {}
+    for drop, positions in places.items():
+        for row in await _current(connection, await _revisions(connection, drop, positions)):
+            found[row.family, row.key] = row
+    return found
+
+
+# Each question below is answered from one index. Joined into one, the database chooses where to begin, and a wrong choice goes
+# through every row.
+
+_Revision = tuple[int, int, str, str]
+"""(drop, position, key, values)"""
+_REVISION: Final = select(REVISIONS.c.drop, REVISIONS.c.position, REVISIONS.c.key, REVISIONS.c["values"]).order_by(
+    REVISIONS.c.position
+)
+
+
+async def _revisions(connection: AsyncConnection, drop: int, positions: Iterable[int]) -> list[_Revision]:
+    """What stands at some places of a drop."""
+    found: list[_Revision] = []
+    for some in _some_at_a_time(positions):
+        wanted = _REVISION.where(REVISIONS.c.drop == drop, REVISIONS.c.position.in_(some))
+        found += [(drop, position, key, values) for drop, position, key, values in await connection.execute(wanted)]
+    return found
+
+
+async def _current(connection: AsyncConnection, revisions: Sequence[_Revision]) -> list[StoredRow]:
+    """Those that count, in their order."""
+    drops = await _published(connection, {revision[0] for revision in revisions})
+    keys: dict[str, set[str]] = {}
+    for drop, _, key, _ in revisions:
+        if drop in drops:
+            keys.setdefault(drops[drop].family, set()).add(key)
+    current: set[tuple[str, str, int]] = set()
+    withdrawn: set[RowKey] = set()
+    for family, own in keys.items():
+        for some in _some_at_a_time(own):
+            mine = select(ROW_KEYS.c.key, ROW_KEYS.c.drop).where(
+                ROW_KEYS.c.family == family, ROW_KEYS.c.key.in_(some), ROW_KEYS.c.current
+            )
+            current |= {(family, key, drop) for key, drop in await connection.execute(mine)}
+            gone = select(MISSING.c.key).where(MISSING.c.family == family, MISSING.c.key.in_(some), MISSING.c.withdrawn)
+            withdrawn |= {(family, key) for (key,) in await connection.execute(gone)}
+    rows: list[StoredRow] = []
+    for drop, position, key, values in revisions:
+        info = drops.get(drop)
+        if info is not None and (info.family, key, drop) in current and (info.family, key) not in withdrawn:
+            named = dict(zip(info.columns, json.loads(values), strict=True))
+            rows.append(StoredRow(info.family, info.form, key, named, position))
+    return rows
+
+
+@dataclass(frozen=True, slots=True)
+class _Published:
+    family: str
+    form: str
+    columns: tuple[str, ...]
+
+
+async def _published(connection: AsyncConnection, numbers: Iterable[int]) -> dict[int, _Published]:
+    """Of some drops, those that were published."""
+    found: dict[int, _Published] = {}
+    for some in _some_at_a_time(numbers):
+        wanted = select(DROPS).where(DROPS.c.number.in_(some), DROPS.c.published.is_not(None))
+        for row in await connection.execute(wanted):
+            found[row.number] = _Published(row.family, row.form, tuple(json.loads(row.columns)))
+    return found
+
+
+_T = TypeVar("_T", int, str)
+
+
+def _some_at_a_time(values: Iterable[_T]) -> Iterator[list[_T]]:
+    every = sorted(set(values))
+    for start in range(0, len(every), _AT_ONCE):
+        yield every[start : start + _AT_ONCE]
+
+
+# --- Following ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place in the order of supply.
+
+    Attributes:
+        published: The drop, by its place in the order of publication. 0: before all.
+        position: The last row of it that was given.
+        left: How many rows were still to come, as they were last counted.
+    """
+
+    published: int = 0
+    position: int = 0
+    left: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.published}.{self.position}.{self.left}"
+
+    @classmethod
+    def parse(cls, cursor: str) -> Place | None:
+        """Reads what `str` gave; empty: before all. None: no such place."""
+        if not cursor:
+            return cls()
+        parts = cursor.split(".")
+        if len(parts) != 3 or not all(part.isascii() and part.isdigit() for part in parts):  # noqa: PLR2004
+            return None
+        return cls(*(int(part) for part in parts))
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some rows in the order of supply.
+
+    Attributes:
+        rows: The rows.
+        end: Where to go on.
+        is_all: Whether nothing more is there.
+        expected: How many are still to come with these. What was replaced since it was counted makes it too high.
+    """
+
+    rows: list[StoredRow]
+    end: Place
+    is_all: bool
+    expected: int
+
+
+async def page(connection: AsyncConnection, after: Place, limit: int) -> Page | None:
+    """Current rows after a place: drop by drop as they were published, in each by the order of the file. None: no such place."""
+    newest = await connection.scalar(select(func.max(DROPS.c.published))) or 0
+    if after.published > newest:
+        return None
+    expected = after.left or await _count(connection, after)
+    rows: list[StoredRow] = []
+    end = after
+    published = select(DROPS.c.number, DROPS.c.published).where(
+        DROPS.c.published >= max(after.published, 1), DROPS.c.rows > 0
     )
-    return [StoredRow(form, key, json.loads(values)) for form, key, values in found]
+    for drop in (await connection.execute(published.order_by(DROPS.c.published))).all():
+        position = after.position if drop.published == after.published else 0
+        while len(rows) < limit:
+            further = _REVISION.where(REVISIONS.c.drop == drop.number, REVISIONS.c.position > position).limit(limit)
+            there: list[_Revision] = [
+                (number, at, key, values) for number, at, key, values in await connection.execute(further)
+            ]
+            if not there:
+                break
+            position = there[-1][1]
+            found = (await _current(connection, there))[: limit - len(rows)]
+            rows += found
+            if len(rows) == limit:
+                position = found[-1].position
+            end = Place(drop.published, position)
+        if len(rows) == limit:
+            break
+    else:
+        # Whatever is published later comes after everything that there is now.
+        return Page(rows, Place(newest, _LAST), is_all=True, expected=len(rows))
+    return Page(rows, Place(end.published, end.position, max(expected - len(rows), 0)), is_all=False, expected=expected)
 
 
-def _bears(codes: set[str], names: set[str]) -> ColumnElement[bool]:
-    # Any code in any of the columns: departments mistake the numbered columns for one another.
-    return or_(
-        REVISIONS.c.code.in_(codes),
-        REVISIONS.c.organisation.in_(codes),
-        REVISIONS.c.registration.in_(codes),
-        REVISIONS.c.name.in_(names),
+_LAST: Final = 2**62
+"""After the last row of a drop."""
+
+
+async def _count(connection: AsyncConnection, after: Place) -> int:
+    later = or_(
+        DROPS.c.published > after.published,
+        and_(DROPS.c.published == after.published, ROW_KEYS.c.position > after.position),
     )
+    counted = (
+        select(func.count())
+        .select_from(ROW_KEYS)
+        .join(DROPS, DROPS.c.number == ROW_KEYS.c.drop)
+        .where(later, ROW_KEYS.c.current)
+    )
+    return await connection.scalar(counted) or 0
 
 
-def fold_code(text: str) -> str:
-    """Makes spellings of one code equal: width, case, blanks, and the dash of an organisation code."""
-    return fold_width(text).strip().upper().replace("-", "")
+# --- What waits for somebody ------------------------------------------------------------------------------------------------
 
 
-def _seconds(at: datetime) -> int:
-    return int(at.timestamp())
+async def held(connection: AsyncConnection) -> list[HeldDelivery]:
+    """The drops about which nobody decided yet."""
+    waiting = (
+        select(DROPS, HELD.c.reason, HELD.c.reason_zh, HELD.c.expected)
+        .join(HELD, HELD.c.drop == DROPS.c.number)
+        .where(HELD.c.good.is_(None))
+        .order_by(DROPS.c.family, DROPS.c.order)
+    )
+    return [
+        HeldDelivery(
+            form=row.family,
+            file=row.file,
+            identity=row.identity,
+            reason=f"{row.reason_zh} {row.reason}",
+            rows=row.rows,
+            expected=row.expected,
+        )
+        for row in await connection.execute(waiting)
+    ]
+
+
+async def decide(connection: AsyncConnection, file: str, identity: str, *, good: bool) -> bool:
+    """Keeps what somebody decided about a held drop. False: none is held that is called so, or the opposite was decided."""
+    wanted = select(DROPS.c.number).where(DROPS.c.file == file, DROPS.c.identity == identity)
+    mine = and_(HELD.c.drop.in_(wanted), or_(HELD.c.good.is_(None), HELD.c.good.is_(good)))
+    if (await connection.execute(update(HELD).where(mine).values(good=good))).rowcount > 0:
+        return True
+    carried_out = DROPS.c.published.is_not(None) if good else DROPS.c.refused.is_not(None)
+    return await connection.scalar(wanted.where(carried_out)) is not None
+
+
+async def missing(connection: AsyncConnection) -> frozenset[RowKey]:
+    """The rows that a snapshot lacked and whose withdrawal nobody confirmed."""
+    found = await connection.execute(select(MISSING.c.family, MISSING.c.key).where(~MISSING.c.withdrawn))
+    return frozenset((family, key) for family, key in found)
+
+
+async def confirm_withdrawn(connection: AsyncConnection, key: RowKey) -> bool:
+    """Keeps that a missing row was withdrawn. False: it is not missing."""
+    family, own = key
+    mine = and_(MISSING.c.family == family, MISSING.c.key == own)
+    return (await connection.execute(update(MISSING).where(mine).values(withdrawn=True))).rowcount > 0

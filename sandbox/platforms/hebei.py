@@ -12,7 +12,7 @@ import json
 import re
 import sys
 import zipfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from itertools import count
 from pathlib import Path
@@ -22,11 +22,13 @@ from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 
 from contract.catalogue import published_catalogues
-from contract.days import CHINA, china_day
+from contract.days import CHINA, china_day, start_of_day
 from contract.province import Province
-from contract.uscc import organisation_code
+from contract.uscc import check_character, organisation_code
+from sandbox.dice import Dice
+from sandbox.dirt import CATALOGUE, Dirt, RowColumns
 from sandbox.platforms import CATEGORY_WORDS, name_on, run_supplier, wan_yuan
-from sandbox.world import ListFact, PenaltyFact, World
+from sandbox.world import ListFact, PenaltyFact, World, generate
 
 _DEPARTMENTS: Final[Mapping[str, str]] = {
     "market_regulation": "130201",
@@ -141,15 +143,29 @@ def _drop_file(path: Path, rows: Sequence[Sequence[str]], up_to: datetime, scope
     return path
 
 
-def write_receipt(path: Path, *, rows: int, up_to: datetime, scope: Sequence[str]) -> None:
-    """Writes the receipt of a data file. It appears as a whole, after the file, for it says that the file is complete."""
-    receipt = {
+def write_receipt(
+    path: Path, *, rows: int, up_to: datetime, scope: Sequence[str], snapshot: bool | None = None
+) -> None:
+    """Writes the receipt of a data file. It appears as a whole, after the file, for it says that the file is complete.
+
+    Args:
+        path: The data file.
+        rows: How many rows it has.
+        up_to: Everything up to this instant is supplied.
+        scope: For these departments.
+        snapshot: Whether the file holds everything of theirs. None: the receipt does not say, so it does not.
+    """
+    with path.open("rb") as data:
+        digest = hashlib.file_digest(data, "sha256").hexdigest()
+    receipt: dict[str, object] = {
         "file": path.name,
         "rows": rows,
-        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "sha256": digest,
         "suppliedUpTo": up_to.astimezone(CHINA).isoformat(timespec="seconds"),
         "scope": list(scope),
     }
+    if snapshot is not None:
+        receipt["snapshot"] = snapshot
     written = path.with_name(f".{path.name}.ok")
     written.write_text(json.dumps(receipt, ensure_ascii=False), encoding="utf-8")
     written.replace(path.with_name(f"{path.name}.ok"))
@@ -273,6 +289,130 @@ def _day(day: date | None) -> str:
 
 def _china_time(at: datetime) -> str:
     return f"{_day(china_day(at))} {at.astimezone(CHINA):%H:%M:%S}"
+
+
+# --- Very many decisions ------------------------------------------------------------------------------------------------
+
+_NO_PUNISHMENT: Final = "3"
+_NOT_IN_A_FILE: Final = frozenset(
+    {
+        "null-byte",
+        "half-a-character",
+        "huge-text",
+        "one-column-more",
+        "one-column-less",
+        "unknown-department",
+        "no-department",
+    }
+)
+"""Dirts for which the whole file is refused, or which would be most of its bytes; departments are made wrong here."""
+_ROW_COLUMNS: Final = RowColumns(
+    name="行政相对人名称",
+    code="行政相对人代码_1(统一社会信用代码)",
+    organisation_code="行政相对人代码_2(组织机构代码)",
+    registration_number="行政相对人代码_3(工商登记码)",
+    document_number="行政处罚决定书文号",
+    decided_on="处罚决定日期",
+    authority="处罚机关",
+    content="处罚结果",
+    amounts=(("罚款金额(万元)", "万元"), ("没收金额(万元)", "万元")),
+    state="当前状态",
+    categories=("处罚类别1", "处罚类别2"),
+    domain="部门代码",
+)
+_RECORDS_EACH: Final = 4
+"""How many decisions befall one subject, on average."""
+_BACKGROUND: Final = 400
+"""How many enterprises of an invented world lend their decisions' words."""
+
+
+def drop_many(  # what a drop is called and what it says
+    folder: Path,
+    *,
+    rows: int,
+    seed: int,
+    day: date,
+    number: int = 1,
+    first: int = 0,
+    edition: int = 0,
+    snapshot: bool = False,
+) -> Path:
+    """Drops one file of very many decisions, mostly clean, written while they are made.
+
+    Of a hundred rows about five have one of the dirts of `sandbox/dirt.py`, one is a decision once more under another key, one was
+    decided in another province, one is 不予处罚, and one in a thousand bears nobody's department.
+
+    Args:
+        folder: Where.
+        rows: How many.
+        seed: Which.
+        day: Day in the name, and up to the end of which everything is supplied.
+        number: Number in the name.
+        first: The number of the first row: rows of one number have one key and subject, whatever the file.
+        edition: What is said about them; another one corrects every row.
+        snapshot: As in the receipt.
+
+    Returns:
+        The data file.
+    """
+    path = folder / f"HB_XZCF_{day:%Y%m%d}_{number:03}.csv"
+    path.with_name(f"{path.name}.ok").unlink(missing_ok=True)
+    with path.open("w", encoding="gb18030", newline="") as text:
+        writer = csv.writer(text, lineterminator="\r\n")
+        writer.writerow(_DECISION_COLUMNS)
+        writer.writerows(_many_decisions(rows, first=first, seed=seed, edition=edition, day=day))
+    scope = sorted({*_DEPARTMENTS.values(), _OUTSIDE} - _LIST_ONLY)
+    write_receipt(path, rows=rows, up_to=start_of_day(day), scope=scope, snapshot=snapshot)
+    return path
+
+
+def _many_decisions(rows: int, *, first: int, seed: int, edition: int, day: date) -> Iterator[tuple[str, ...]]:
+    world = generate(seed=seed, size=_BACKGROUND, day=day)
+    words = [dict(zip(_DECISION_COLUMNS, _decision_row(fact), strict=True)) for fact in world.penalties]
+    own = [row for fact, row in zip(world.penalties, words, strict=True) if fact.province is Province.HEBEI]
+    foreign = [row for fact, row in zip(world.penalties, words, strict=True) if fact.province is not Province.HEBEI]
+    dirts = [dirt for dirt in CATALOGUE if dirt.name not in _NOT_IN_A_FILE]
+    dice = Dice("many decisions", seed, edition, first)
+    before: dict[str, str] = own[0]
+    for number in range(first, first + rows):
+        kind = dice.below(1000)
+        if kind < 10:  # noqa: PLR2004  # parts of a thousand, as the docstring of `drop_many` has them
+            row = before | {"主键": f"M{number:09}"}
+        else:
+            row = _decision_of(dice.one_of(foreign if kind < 20 else own), number, dice)  # noqa: PLR2004  # as above
+        if kind in range(20, 30):
+            row |= {"当前状态": _NO_PUNISHMENT, "处罚结果": "不予行政处罚", "罚款金额(万元)": "", "没收金额(万元)": ""}
+        elif kind == 30:  # noqa: PLR2004  # as above
+            row["部门代码"] = "999999"
+        elif kind in range(40, 90):
+            row = _made_dirty(row, dirts, dice)
+        if edition:
+            row["备注"] = f"第{edition}次更正"
+        before = row
+        yield tuple(row.values())
+
+
+def _decision_of(words: Mapping[str, str], number: int, dice: Dice) -> dict[str, str]:
+    subject = number // _RECORDS_EACH
+    body = f"911301{subject % 90 + 10}MY{subject:07X}"[:17]
+    code = body + check_character(body)
+    return {
+        **words,
+        "主键": f"M{number:09}",
+        "行政处罚决定书文号": f"示罚〔{2022 + number % 5}〕{number}号",
+        "行政相对人名称": f"示例第{subject}号有限公司",
+        "行政相对人代码_1(统一社会信用代码)": code,
+        "行政相对人代码_2(组织机构代码)": code[8:17],
+        "行政相对人代码_3(工商登记码)": f"13{subject:013}",
+        "罚款金额(万元)": f"{dice.between(1, 100_000) / 1000:.6f}",
+    }
+
+
+def _made_dirty(row: dict[str, str], dirts: Sequence[Dirt], dice: Dice) -> dict[str, str]:
+    while True:
+        changed = dice.one_of(dirts).change(row, _ROW_COLUMNS, dice)
+        if changed is not None:
+            return {column: str(value or "") for column, value in changed.items()}
 
 
 # --- As a process -------------------------------------------------------------------------------------------------------

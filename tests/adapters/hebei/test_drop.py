@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from openpyxl import Workbook
 
 from adapters.hebei.drop import (
-    FORMS,
+    FAMILIES,
     ChangingError,
     Drop,
     Limits,
@@ -26,12 +26,15 @@ from adapters.hebei.drop import (
     list_drops,
     parse_name,
 )
+from adapters.hebei.profile import PROFILE
+from adapters.sdk.forms import columns_of
 from sandbox.platforms.hebei import csv_bytes, write_receipt, xlsx_bytes
 
 AS_OF = datetime(2026, 11, 21, 12, tzinfo=UTC)
-DECISIONS, ENTRIES = FORMS
-DECISION = tuple(f"v{number}" for number in range(len(DECISIONS.columns)))
-ENTRY = tuple(f"v{number}" for number in range(len(ENTRIES.columns)))
+DECISION_COLUMNS = columns_of(PROFILE.forms["HB_XZCF_2016"])
+ENTRY_COLUMNS = columns_of(PROFILE.forms["HB_YZSX"])
+DECISION = tuple(f"v{number}" for number in range(len(DECISION_COLUMNS)))
+ENTRY = tuple(f"v{number}" for number in range(len(ENTRY_COLUMNS)))
 SHEET = "xl/worksheets/sheet1.xml"
 
 
@@ -40,7 +43,8 @@ def read(folder: Path, file: str, content: bytes, *, rows: int, limits: Limits |
     (folder / file).write_bytes(content)
     write_receipt(folder / file, rows=rows, up_to=AS_OF, scope=["130201"])
     with Drop.open(folder, file, limits or Limits()) as drop:
-        return list(drop.rows(checked_name(file).form, Receipt.parse(drop.receipt)))
+        held = drop.content(checked_name(file).family, Receipt.parse(drop.receipt))
+        return [dict(zip(held.columns, row.values, strict=True)) for row in held.rows]
 
 
 def read_entries(folder: Path, content: bytes, *, rows: int = 1, limits: Limits | None = None) -> list[dict[str, str]]:
@@ -120,15 +124,15 @@ def test_all_of_gb18030_is_read(tmp_path: Path) -> None:
     values = ("㙍龘镕喆堃", "𠮷", "呂環罰〔2025〕4號", "—“”·€", "a,b", 'c"d', "一\r\n二", " 两边 ", "")
     row = (*DECISION[:5], *values, *DECISION[5 + len(values) :])
 
-    (read_row,) = read(tmp_path, "HB_XZCF_20261121_001.csv", csv_bytes(DECISIONS.columns, [row]), rows=1)
+    (read_row,) = read(tmp_path, "HB_XZCF_20261121_001.csv", csv_bytes(DECISION_COLUMNS, [row]), rows=1)
 
-    wanted = dict(zip(DECISIONS.columns, row, strict=True))
+    wanted = dict(zip(DECISION_COLUMNS, row, strict=True))
     del wanted["法定代表人姓名"]
     assert read_row == wanted
 
 
 def test_a_csv_file_over_the_limit_is_refused_unread(tmp_path: Path) -> None:
-    content = csv_bytes(DECISIONS.columns, [DECISION])
+    content = csv_bytes(DECISION_COLUMNS, [DECISION])
 
     with pytest.raises(RefusedError, match="expected at most 100 bytes"):
         read(tmp_path, "HB_XZCF_20261121_001.csv", content, rows=1, limits=Limits(file_bytes=100))
@@ -137,7 +141,7 @@ def test_a_csv_file_over_the_limit_is_refused_unread(tmp_path: Path) -> None:
 @settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_a_damaged_csv_file_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
-    content = bytearray(csv_bytes(DECISIONS.columns, [DECISION, DECISION]))
+    content = bytearray(csv_bytes(DECISION_COLUMNS, [DECISION, DECISION]))
     for _ in range(data.draw(st.integers(1, 4))):
         at = data.draw(st.integers(0, len(content) - 1))
         content[at : at + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=4))
@@ -157,7 +161,7 @@ def test_text_cells_are_read_as_they_are(tmp_path: Path) -> None:
     values = ("=1+1", "2026/11/21", "0012", "1e5", "#N/A", " 两边 ", "一\n二", "", "<&>", "_x0041_")
     row = (*values, *ENTRY[len(values) :])
 
-    (read_row,) = read_entries(tmp_path, xlsx_bytes(ENTRIES.columns, [row]))
+    (read_row,) = read_entries(tmp_path, xlsx_bytes(ENTRY_COLUMNS, [row]))
 
     unreadable_to_openpyxl = {"_x0041_"}
     assert [
@@ -168,7 +172,7 @@ def test_text_cells_are_read_as_they_are(tmp_path: Path) -> None:
 
 
 def test_an_empty_increment_has_no_rows(tmp_path: Path) -> None:
-    assert read_entries(tmp_path, xlsx_bytes(ENTRIES.columns, []), rows=0) == []
+    assert read_entries(tmp_path, xlsx_bytes(ENTRY_COLUMNS, []), rows=0) == []
 
 
 @pytest.mark.parametrize(
@@ -177,25 +181,25 @@ def test_an_empty_increment_has_no_rows(tmp_path: Path) -> None:
 )
 def test_a_cell_that_is_no_text_is_refused(tmp_path: Path, value: object, kind: str) -> None:
     with pytest.raises(RefusedError, match=rf"line 2: expected text in every cell, got ({kind})"):
-        read_entries(tmp_path, sheet_of(ENTRIES.columns, (*ENTRY[:-1], value)))
+        read_entries(tmp_path, sheet_of(ENTRY_COLUMNS, (*ENTRY[:-1], value)))
 
 
 def test_a_further_column_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(RefusedError, match="missing nothing; not of the form '备注'"):
-        read_entries(tmp_path, xlsx_bytes((*ENTRIES.columns, "备注"), [(*ENTRY, "")]))
+        read_entries(tmp_path, xlsx_bytes((*ENTRY_COLUMNS, "备注"), [(*ENTRY, "")]))
 
 
 @pytest.mark.parametrize("rows", [0, 2])
 def test_another_number_of_rows_than_announced_is_refused(tmp_path: Path, rows: int) -> None:
     with pytest.raises(RefusedError, match=f"expected {rows} rows by the receipt"):
-        read_entries(tmp_path, xlsx_bytes(ENTRIES.columns, [ENTRY]), rows=rows)
+        read_entries(tmp_path, xlsx_bytes(ENTRY_COLUMNS, [ENTRY]), rows=rows)
 
 
 def test_a_table_that_does_not_begin_in_the_corner_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RefusedError):
-        read_entries(tmp_path, sheet_of((), ENTRIES.columns, ENTRY), rows=1)
+        read_entries(tmp_path, sheet_of((), ENTRY_COLUMNS, ENTRY), rows=1)
     with pytest.raises(RefusedError):
-        read_entries(tmp_path, sheet_of((None, *ENTRIES.columns), (None, *ENTRY)), rows=1)
+        read_entries(tmp_path, sheet_of((None, *ENTRY_COLUMNS), (None, *ENTRY)), rows=1)
 
 
 def archive_of(**members: bytes) -> bytes:
@@ -210,12 +214,12 @@ def archive_of(**members: bytes) -> bytes:
     "content",
     [
         pytest.param(b"", id="nothing"),
-        pytest.param(csv_bytes(ENTRIES.columns, [ENTRY]), id="csv"),
+        pytest.param(csv_bytes(ENTRY_COLUMNS, [ENTRY]), id="csv"),
         pytest.param(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(1024), id="xls"),
         pytest.param(archive_of(readme=b"hello"), id="zip"),
         pytest.param(archive_of(**{"xl/workbook.xml": b"<workbook/>"}), id="workbook-alone"),
         pytest.param(archive_of(**{"xl/workbook.xml": b"no xml"}), id="workbook-no-xml"),
-        pytest.param(xlsx_bytes(ENTRIES.columns, [ENTRY])[:-30], id="cut-off"),
+        pytest.param(xlsx_bytes(ENTRY_COLUMNS, [ENTRY])[:-30], id="cut-off"),
     ],
 )
 def test_what_is_no_xlsx_file_is_refused(tmp_path: Path, content: bytes) -> None:
@@ -224,7 +228,7 @@ def test_what_is_no_xlsx_file_is_refused(tmp_path: Path, content: bytes) -> None
 
 
 def test_a_file_that_unpacks_to_too_much_is_refused(tmp_path: Path) -> None:
-    bomb = with_member(xlsx_bytes(ENTRIES.columns, [ENTRY]), "xl/media/zeros", lambda _: bytes(3_000_000))
+    bomb = with_member(xlsx_bytes(ENTRY_COLUMNS, [ENTRY]), "xl/media/zeros", lambda _: bytes(3_000_000))
     assert len(bomb) < 20_000
 
     with pytest.raises(RefusedError, match="bytes when unpacked"):
@@ -232,7 +236,7 @@ def test_a_file_that_unpacks_to_too_much_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_member_that_lies_about_its_size_is_refused(tmp_path: Path) -> None:
-    whole = with_member(xlsx_bytes(ENTRIES.columns, [ENTRY]), "xl/media/zeros", lambda _: bytes(3_000_000))
+    whole = with_member(xlsx_bytes(ENTRY_COLUMNS, [ENTRY]), "xl/media/zeros", lambda _: bytes(3_000_000))
 
     with pytest.raises(RefusedError):
         read_entries(tmp_path, whole.replace((3_000_000).to_bytes(4, "little"), (10).to_bytes(4, "little")))
@@ -248,7 +252,7 @@ def test_a_cell_outside_the_table_is_refused_before_room_is_made_for_it(
         cell = f'<row r="2"><c r="{place}" t="inlineStr"><is><t>x</t></is></c></row>'.encode()
         return sheet.replace(b"</sheetData>", cell + b"</sheetData>")
 
-    content = xlsx_bytes(ENTRIES.columns, [ENTRY])
+    content = xlsx_bytes(ENTRY_COLUMNS, [ENTRY])
 
     with pytest.raises(RefusedError, match=r"a cell"):
         read_entries(tmp_path, with_member(content, member, change))
@@ -261,7 +265,7 @@ def test_entities_are_not_expanded(tmp_path: Path) -> None:
         body = re.sub(rb"<\?xml[^>]*\?>", b"", sheet).replace(b"v1<", b"&l11;<")
         return f'<!DOCTYPE worksheet [<!ENTITY l0 "ha">{laughs}]>'.encode() + body
 
-    content = with_member(xlsx_bytes(ENTRIES.columns, [ENTRY]), SHEET, change)
+    content = with_member(xlsx_bytes(ENTRY_COLUMNS, [ENTRY]), SHEET, change)
     try:
         (row,) = read_entries(tmp_path, content)
     except RefusedError:
@@ -272,7 +276,7 @@ def test_entities_are_not_expanded(tmp_path: Path) -> None:
 @settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_a_damaged_sheet_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
-    content = xlsx_bytes(ENTRIES.columns, [ENTRY])
+    content = xlsx_bytes(ENTRY_COLUMNS, [ENTRY])
     members = zipfile.ZipFile(io.BytesIO(content)).namelist()
     member = data.draw(st.sampled_from(members))
 
@@ -307,11 +311,11 @@ def test_any_bytes_are_read_or_refused(
 
 def test_a_file_that_changes_while_it_is_read_is_not_taken(tmp_path: Path) -> None:
     path = tmp_path / "HB_XZCF_20261121_001.csv"
-    path.write_bytes(csv_bytes(DECISIONS.columns, [DECISION]))
+    path.write_bytes(csv_bytes(DECISION_COLUMNS, [DECISION]))
     write_receipt(path, rows=1, up_to=AS_OF, scope=["130201"])
 
     with Drop.open(tmp_path, path.name, Limits()) as drop:
-        rows = drop.rows(DECISIONS, Receipt.parse(drop.receipt))
+        rows = drop.content(FAMILIES[0], Receipt.parse(drop.receipt)).rows
         next(rows)
         with path.open("ab") as more:
             more.write(b"more")
