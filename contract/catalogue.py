@@ -9,7 +9,6 @@ Every entry names its source and whether it is verified; nothing unverified may 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -17,8 +16,9 @@ from functools import cached_property
 from importlib import resources
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from contract.json_file import JsonFileError, read_json_file
 from contract.province import Province
 from huren.common.v1 import common_pb2
 
@@ -37,6 +37,12 @@ _KINDS: Final[Mapping[_KindName, common_pb2.RecordKind.ValueType]] = {
     "penalty": PENALTY,
     "serious_list": SERIOUS_LIST,
 }
+
+
+def wire_key(key: CellKey) -> common_pb2.CellKey:
+    """How messages name a cell."""
+    domain, kind = key
+    return common_pb2.CellKey(domain=domain, kind=common_pb2.RecordKind.ValueType(kind))
 
 
 class CatalogueError(ValueError):
@@ -141,14 +147,9 @@ class Catalogue:
             CatalogueError: It is no catalogue, or contradicts itself.
         """
         try:
-            json.loads(file, object_pairs_hook=_without_repetition)
-            content = _File.model_validate_json(file, strict=True)
-        except (UnicodeDecodeError, json.JSONDecodeError, RecursionError, _RepeatedNameError) as error:
-            raise CatalogueError(f"file: {error}") from error
-        except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise CatalogueError(f"{where or 'file'}: {first['msg']}") from error
+            content = read_json_file(file, _File)
+        except JsonFileError as error:
+            raise CatalogueError(str(error)) from error
         _check_consistent(content)
         return cls(file, content)
 
@@ -274,17 +275,6 @@ def published_catalogues() -> CatalogueSet:
     return CatalogueSet(
         Catalogue.parse(entry.read_bytes()) for entry in folder.iterdir() if entry.name.endswith(".json")
     )
-
-
-class _RepeatedNameError(ValueError):
-    """A name stands twice in one object: readers differ in which value they take."""
-
-
-def _without_repetition(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    names = [name for name, _ in pairs]
-    if len(set(names)) != len(names):
-        raise _RepeatedNameError(f"a name stands twice: {max(names, key=names.count)[:50]!r}")
-    return dict(pairs)
 
 
 def _check_consistent(content: _File) -> None:

@@ -14,7 +14,6 @@ Pure, but for the reading of files in `load_calendars`.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -22,7 +21,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Final, Literal, NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from contract.json_file import JsonFileError, read_json_file
 
 _SATURDAY: Final = 5
 _ONE_DAY: Final = timedelta(days=1)
@@ -65,14 +66,9 @@ class YearCalendar(BaseModel):
             CalendarError: It is no calendar, or contradicts itself.
         """
         try:
-            json.loads(file, object_pairs_hook=_without_repetition)
-            calendar = cls.model_validate_json(file, strict=True)
-        except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise CalendarError(f"{where or 'file'}: {first['msg']}") from error
-        except (ValueError, RecursionError) as error:  # no UTF-8, no JSON, a name twice, nested beyond measure
-            raise CalendarError(f"file: {error}") from error
+            calendar = read_json_file(file, cls)
+        except JsonFileError as error:
+            raise CalendarError(str(error)) from error
         calendar.require_consistent()
         return calendar
 
@@ -251,10 +247,3 @@ def _read(name: str, content: bytes) -> YearCalendar:
 
 def _is_weekend(day: date) -> bool:
     return day.weekday() >= _SATURDAY
-
-
-def _without_repetition(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    names = [name for name, _ in pairs]
-    if len(set(names)) != len(names):
-        raise ValueError(f"a name stands twice: {max(names, key=names.count)[:50]!r}")
-    return dict(pairs)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Final
 
-from contract.catalogue import Catalogue, CatalogueSet
+from contract.catalogue import Catalogue, CatalogueSet, wire_key
 from contract.days import MAX_WINDOW_YEARS, DayRange, china_day, parse_day, years_after
 from contract.eligibility import require_subject_code
 from contract.errors import NOT_KNOWN, ErrorCode, HurenError
@@ -152,9 +152,7 @@ def _cells(request: wire.RequestReportRequest, catalogue: Catalogue) -> tuple[co
     ]
     if catalogue.carried.keys().isdisjoint(chosen):
         raise HurenError(ErrorCode.NOTHING_APPLICABLE, field="kinds")
-    return tuple(
-        common_pb2.CellKey(domain=domain, kind=common_pb2.RecordKind.ValueType(kind)) for domain, kind in chosen
-    )
+    return tuple(map(wire_key, chosen))
 
 
 def _window(request: wire.RequestReportRequest, today: date) -> DayRange:
