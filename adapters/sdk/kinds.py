@@ -6,7 +6,7 @@ The other acts that platforms hold beside penalties are counted and never printe
 - A text that imposes a penalty is a penalty, whatever else it orders: 责令改正,并处罚款5000元; 追回医保基金…,并处以罚款262535.95元.
 - A text that imposes none is the first of the acts below that it names: 约谈并追回…,并处违约金7718元 is a talk.
 - A text that names none of them says nothing (None), and is no reason to leave anything out; nor is one in which the amount of
-  a fine stands so that it may be threatened or imposed.
+  a fine stands so that it may be threatened or imposed, or one that says of a decision that it was withdrawn.
 - A document number speaks where its sign does: 不罚, 罚告, 立案; with 罚 and none of them it is that of a penalty.
 
 Source: 行政处罚法 (2021) art. 2, 9, 28 (责令改正 is no penalty), 33 (不予处罚), 44 (告知), 54 (立案), 72 (加处罚款 is execution);
@@ -87,9 +87,11 @@ def act_of(text: str) -> ActKind | None:
 
 def act_stated(stated: Stated) -> ActKind | None:
     """As `act_of`, of a text that was read already."""
+    if Cut.WITHDRAWN in stated.cut:
+        return None
     if categories_stated(stated) or stated.imposes_fine or "罚没" in stated.words:
         return ActKind.PENALTY
-    if stated.is_doubtful:
+    if stated.is_doubtful or Cut.WITHDRAWS in stated.cut:
         return None
     for cut, kind in _BY_CUT:
         if cut in stated.cut:

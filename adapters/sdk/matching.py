@@ -426,9 +426,10 @@ def _speaks_against(code: str, codes: Iterable[str]) -> bool:
 
 
 def _fits_mask(code: str, own: str) -> bool:
-    if not _MASK.search(code):
+    parts = _MASK.split(code)
+    if len(parts) == 1 or sum(map(len, parts)) > len(own):
         return False
-    return re.fullmatch(".*".join(re.escape(part) for part in _MASK.split(code)), own) is not None
+    return re.fullmatch(".*".join(map(re.escape, parts)), own) is not None
 
 
 def _may_be(code: str, wanted: Wanted) -> bool:

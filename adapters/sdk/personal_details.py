@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from adapters.sdk.personal_names import POLITE_NAME
+from adapters.sdk.personal_names import names_somebody
 from adapters.sdk.searchable import Span, blanked
 from contract.uscc import UsccError, parse_uscc
 
@@ -93,8 +93,10 @@ def end_of_description(folded: str, end: int) -> int:
 
 def is_unmaskable(folded: str) -> bool:
     """Whether something stands there of which nobody can say how far it reaches."""
-    if _UNMASKABLE.search(folded) or POLITE_NAME.search(folded):
+    if _UNMASKABLE.search(folded) or names_somebody(folded):
         return True
+    if _SPACED.search(folded) is None:
+        return False  # what is blanked makes no number longer
     rest = blanked(folded, personal_numbers(folded), _BLANK)
     return any(sum(c.isalnum() for c in found.group()) in _SPACED_LENGTHS for found in _SPACED.finditer(rest))
 

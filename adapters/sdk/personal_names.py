@@ -18,10 +18,11 @@ HIDDEN: Final = "***"
 """What stands in place of what was hidden."""
 
 _ROLES: Final = (
-    "法定代表人|法人代表|法人|负责人员?|当事人|经营者|联系人|实际控制人|代理人|经办人|承办人|投资人|出资人|股东|监护人|举报人|投诉人"
+    "执法人员|法定代表人|法人代表|法人|负责人员?|当事人|经营者|联系人|实际控制人|代理人|经办人|承办人|投资人|出资人|股东|监护人|举报人|投诉人"
     "|受害人|被害人|嫌疑人|见证人|证人|死者|伤者|患者|消费者|顾客|乘客|业主|车主|店主|房东|租客|承租人|住户|村民|居民|员工|职工|工人"
-    "|农民工|雇员|店员|学员|司机|驾驶员|驾驶人|操作工|操作员|安全员|人员|医师|医生|护士|教师|保安|会计|出纳|经理|厂长|店长|主任"
+    "|农民工|雇员|店员|学员|司机|驾驶员|驾驶人|操作工|操作员|安全员|人员|医师|医生|护士|教师|保安员?|会计师?|出纳|经理|厂长|店长|主任"
     "|董事长|董事|监事|男子|女子|矿长|所长|校长|院长|主管人员|责任人员?|行为人|经营人|持有人|托运人|发货人|收货人|签收人|申请人"
+    "|律师|厨师|销售员|营业员|服务员|收银员|业务员|导游|电工|焊工|工程师|建造师|造价师|药师|技师|检查人员?|调查人员?|送达人|记录人|家属|摊主"
 )
 _RUN: Final = r"(?P<run>[\u4e00-\u9fff·]{1,40}|\*{3})"
 _AFTER_ROLE: Final = re.compile(
@@ -68,8 +69,35 @@ _NO_NAMES_OF_PARTY: Final = re.compile("于|向|曾|时|常|经|全|方")
 
 _PARTY: Final = "当事人"
 
-NAME: Final = rf"(?:(?!{_NO_NAMES.pattern})(?:{_LONG_SURNAMES}|[{_SURNAMES}])[\u4e00-\u9fff×]{{1,2}})"
+NAME: Final = (
+    rf"(?:(?=[{_SURNAMES}{_LONG_SURNAMES}])(?!{_NO_NAMES.pattern})"
+    rf"(?:{_LONG_SURNAMES}|[{_SURNAMES}])[\u4e00-\u9fff×]{{1,2}})"
+)
 """A name of two or three characters (four with a surname of two), as part of a pattern that says where it stands."""
+
+
+_COUNT: Final = "[0-9一二三四五六七八九十百两]{1,4}"
+_OF_SOMEBODY: Final = re.compile(
+    rf"{NAME}(?:(?:系|是|担任|任)[^,。;:]{{0,16}}(?:{_ROLES})|\((?:该|系|本)?[^()]{{0,8}}(?:{_ROLES})[^()]{{0,8}}\)"
+    rf"|等{_COUNT}[余多]?[人名位]|询问笔录|签字|签名)"
+)
+_BESIDE_SOMEBODY: Final = re.compile(
+    rf"(?:致|造成){NAME}(?:死亡|受伤|重伤|轻伤)|亡[0-9一二三]人\({NAME}|(?:拖欠|克扣){NAME}的?(?:工资|劳动报酬|薪)"
+    rf"|[因经据]{NAME}(?:举报|投诉|反映|举证)|(?:其[妻夫父母子女]|妻子|丈夫|儿子|女儿|之[妻子女]){NAME}|拘留{NAME}{_COUNT}[日天]"
+    rf"|(?:吊销|暂扣){NAME}的?[^,。;]{{0,6}}(?:驾驶证|资格|执业|证书)|由{NAME}(?:签收|签字|负责|经营)|笔录\({NAME}\)"
+)
+_LATIN_WORDS: Final = re.compile(r"[A-Za-z][ ·.\-]{1,2}[A-Z]")
+_LATIN: Final = re.compile(rf"(?:{_ROLES})(?:姓名)?[\s:(为是系]{{0,4}}[A-Z][A-Za-z]+(?:[ ·.\-]{{1,2}}[A-Z][A-Za-z]*)+")
+
+
+def names_somebody(folded: str) -> bool:
+    """Whether the words around a name tell that a person is spoken of, and not where the name begins and ends.
+
+    张伟系该公司法定代表人; 拖欠张伟等15人工资; 法定代表人JOHN SMITH.
+    """
+    if _LATIN_WORDS.search(folded) and _LATIN.search(folded):
+        return True
+    return any(form.search(folded) for form in (_OF_SOMEBODY, _BESIDE_SOMEBODY, POLITE_NAME))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,9 @@ of the original changes.
 
 from __future__ import annotations
 
+import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
@@ -19,6 +21,11 @@ Span = tuple[int, int]
 """From the first character to the one behind the last."""
 
 _INVISIBLE: Final = "Cf"  # zero-width blanks and joiners, soft hyphens
+_MAY_BE_INVISIBLE: Final = re.compile(
+    f"[{''.join(chr(code) for code in range(0x10000) if unicodedata.category(chr(code)) == _INVISIBLE)}"
+    "\U00010000-\U0010ffff]"
+)
+"""Found faster than by asking for the category of every character."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +38,7 @@ class Searchable:
     """
 
     text: str
-    _starts: tuple[int, ...]
+    _starts: Sequence[int]
 
     def in_original(self, span: Span) -> Span:
         """The same place in the original, with the glosses and invisible characters in it and directly behind it."""
@@ -46,7 +53,11 @@ def searchable(text: str) -> Searchable:
     (0, 8)
     """
     dropped = {position for start, end in spans_of_glosses(text) for position in range(start, end)}
-    dropped |= {position for position, character in enumerate(text) if unicodedata.category(character) == _INVISIBLE}
+    dropped |= {
+        found.start() for found in _MAY_BE_INVISIBLE.finditer(text) if unicodedata.category(found[0]) == _INVISIBLE
+    }
+    if not dropped:
+        return Searchable(text=simplified(fold_width(text)), _starts=range(len(text) + 1))
     starts = [position for position in range(len(text)) if position not in dropped]
     kept = simplified(fold_width("".join(text[position] for position in starts)))
     return Searchable(text=kept, _starts=(*starts, len(text)))
@@ -65,6 +76,8 @@ def merged(spans: list[Span]) -> list[Span]:
 
 def blanked(text: str, spans: list[Span], blank: str) -> str:
     """The text with every character of the spans replaced by one and the same, so that places stay where they are."""
+    if not spans:
+        return text
     parts: list[str] = []
     edges = [0, *(edge for span in merged(spans) for edge in span), len(text)]
     for number, (start, end) in enumerate(pairwise(edges)):

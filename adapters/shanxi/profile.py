@@ -195,5 +195,5 @@ PROFILE: Final = Profile(
     forms={form.name: form for form in (QUERY_PENALTY, QUERY_SERIOUS_LIST)},
     departments=by_cell({domain: demonstration(unit, telephone) for domain, unit, telephone in _UNITS}),
     disclosure_rules=disclosure_by_window("2025-12"),
-    authority_prefixes=("山西转型综合改革示范区",),
+    authority_prefixes=("山西转型综合改革示范区", "山西综改示范区", "大同经济技术开发区", "晋中经济技术开发区"),
 )

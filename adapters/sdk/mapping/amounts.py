@@ -114,7 +114,8 @@ def _hold_against(amounts: Amounts, kind: Kind, told: StatedAmount, column: str,
         if told is Amount.UNCERTAIN and kind not in amounts and COMBINED not in amounts:
             raise fault(column, "the text states an amount that is not certain", Fault.AMOUNT_UNCERTAIN)
         return
-    if told and amounts.setdefault(kind, told) != told and is_whole:
+    held = amounts.setdefault(kind, told) if told else amounts.get(kind, told)
+    if held != told and is_whole:
         raise fault(column, "the text states another amount than the column", Fault.AMOUNT_CONTRADICTED)
 
 

@@ -47,7 +47,7 @@ from adapters.sdk.mapping.shared import (
 from adapters.sdk.notation import read_code
 from adapters.sdk.profile import PenaltyForm, RowState
 from adapters.sdk.source import RawRow
-from adapters.sdk.stated import categories_stated, read_stated
+from adapters.sdk.stated import Cut, categories_stated, read_stated
 from contract.catalogue import PENALTY, CellKey
 from huren.fragment.v1 import fragment_pb2, record_pb2
 
@@ -214,6 +214,9 @@ def _weigh(row: RawRow, form: PenaltyForm, state: RowState) -> _Act:
         return _Act(none=told)
     if stated.punishes_person and by_text is None:
         problem = "the text punishes a person, and not the organisation"
+        return _Act(contradiction=fault(form.content, problem, Fault.CONTRADICTED))
+    if by_text is None and stated.cut & {Cut.WITHDRAWN, Cut.WITHDRAWS}:
+        problem = "the text says that a decision was withdrawn, and the row that it stands"
         return _Act(contradiction=fault(form.content, problem, Fault.CONTRADICTED))
     categories = named or categories_stated(stated)
     if not categories:

@@ -47,7 +47,7 @@ _REFUSED_CHARACTER: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud8
 
 def fold_width(text: str) -> str:
     """Full-width forms as half-width ones, character by character."""
-    return text.translate(_FULL_WIDTH)
+    return text if text.isascii() else text.translate(_FULL_WIDTH)
 
 
 def fold_brackets(text: str) -> str:

@@ -11,12 +11,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from adapters.sdk.errors import NotationError, NotationFault
 from adapters.sdk.notation.folding import check_characters
 from adapters.sdk.notation.han import spans_of_glosses
-from adapters.sdk.notation.money_words import AMOUNT, end_of_statement, folded, is_money, stated_at
+from adapters.sdk.notation.money_words import AMOUNT, AMOUNT_BEGINS, end_of_statement, folded, is_money, stated_by
 from adapters.sdk.notation.numerals import NUMERALS
 from contract.money import Fen
 
@@ -34,7 +35,7 @@ _RATE_BEHIND: Final = re.compile(r"\s*(?:/|每|一(?:吨|亩|次|人|天|日))")
 _RATE_BEFORE: Final = re.compile(r"每[^每,。;:、]{0,12}$")
 _PROPOSED_BEFORE: Final = re.compile(r"(?<![虚模])拟[^。;\n]{0,60}$")
 _LABEL_BEFORE: Final = re.compile(r"(?:罚款|罚金|没收|罚没款?)(?:金额|合计|共计|人民币)?[::为]?\s*$")
-_END_BEHIND: Final = re.compile(r"\s*(?:$|[,。;、)])")
+_END_BEHIND: Final = re.compile(r"\s*(?:$|[,。;、)块])")
 
 _FRACTION: Final = rf"(?:[0-9.]{{1,20}}+\s?[%‰]|[百千万]分之[{NUMERALS}0-9.]{{1,20}}+|[0-9{NUMERALS}.]{{1,20}}+\s?倍)"
 _UNREADABLE: Final = tuple(
@@ -67,8 +68,12 @@ class FoundAmount:
     fault: NotationFault | None = None
 
 
-def find_amounts(text: str) -> tuple[FoundAmount, ...]:
+def find_amounts(text: str, most: int = MAX_TEXT) -> tuple[FoundAmount, ...]:
     """Finds all amounts, in the order of the text.
+
+    Args:
+        text: The text.
+        most: How many there may be.
 
     >>> [(found.start, found.end, found.fen) for found in find_amounts("没收违法所得2624.4元,并处罚款五万元整。")]
     [(6, 13, 262440), (18, 22, 5000000)]
@@ -76,43 +81,48 @@ def find_amounts(text: str) -> tuple[FoundAmount, ...]:
     ['approximate']
 
     Raises:
-        NotationError: Control characters, or more than 100 000 characters.
+        NotationError: Control characters, or more than 100 000 characters, or more amounts than there may be (SEVERAL_AMOUNTS).
     """
     if len(text) > MAX_TEXT:
         raise NotationError(f"expected at most {MAX_TEXT} characters")
     check_characters(text)
+    if not spans_of_glosses(text):
+        return find_in(folded(text), most)
     kept = _kept(text)
     plain = folded("".join(text[at] for at in kept))
     return tuple(
-        FoundAmount(kept[found.start], kept[found.end - 1] + 1, found.fen, found.fault) for found in find_in(plain)
+        FoundAmount(kept[found.start], kept[found.end - 1] + 1, found.fen, found.fault)
+        for found in find_in(plain, most)
     )
 
 
-def find_in(plain: str) -> tuple[FoundAmount, ...]:
+def find_in(plain: str, most: int = MAX_TEXT) -> tuple[FoundAmount, ...]:
     """As `find_amounts`, in a folded text without glosses."""
-    found = list(_amounts(plain))
+    found = list(islice(_amounts(plain), most + 1))
     taken = {at for one in found for at in range(one.start, one.end)}
     for form, fault in _UNREADABLE:
         for match in form.finditer(plain):
-            if taken.isdisjoint(range(*match.span())):
+            if len(found) <= most and taken.isdisjoint(range(*match.span())):
                 found.append(FoundAmount(*match.span(), None, fault))
                 taken.update(range(*match.span()))
+    if len(found) > most:
+        raise NotationError(f"expected at most {most} amounts", NotationFault.SEVERAL_AMOUNTS)
     return tuple(sorted(found, key=lambda one: one.start))
 
 
 def _amounts(plain: str) -> Iterator[FoundAmount]:
     at = 0
-    while match := AMOUNT.search(plain, at):
-        start, end = match.start() + len(match[0]) - len(match[0].lstrip()), end_of_statement(plain, match)
+    while match := _next_amount(plain, at):
+        start, at = match.span()
         before = plain[max(0, start - _LOOK_BACK) : start]
-        at = end if is_money(match) else match.end()
         if not is_money(match):
-            if _LABEL_BEFORE.search(before) and _END_BEHIND.match(plain, match.end()):
-                yield FoundAmount(start, match.end(), None, NotationFault.UNIT_MISSING)
+            if _END_BEHIND.match(plain, at) and _LABEL_BEFORE.search(before):
+                yield FoundAmount(start, at, None, NotationFault.UNIT_MISSING)
             continue
+        end = at = end_of_statement(plain, match)
         fault = _fault_around(before, plain, end)
         try:
-            stated = stated_at(plain, start) if fault is None else None
+            stated = stated_by(plain, match) if fault is None else None
         except NotationError as error:
             fault, stated = error.fault, None
         if stated is None:
@@ -122,6 +132,15 @@ def _amounts(plain: str) -> Iterator[FoundAmount]:
             yield FoundAmount(start, end, stated[0].fen(None))
         except NotationError as error:
             yield FoundAmount(start, end, None, error.fault)
+
+
+def _next_amount(plain: str, at: int) -> re.Match[str] | None:
+    """As `AMOUNT.search`, which would try the whole expression at every character."""
+    while begins := AMOUNT_BEGINS.search(plain, at):
+        if match := AMOUNT.match(plain, begins.start()):
+            return match
+        at = begins.end()
+    return None
 
 
 def _fault_around(before: str, plain: str, end: int) -> NotationFault | None:

@@ -26,7 +26,7 @@ def simplified(text: str) -> str:
     >>> simplified("行政處罰決定書第1號")
     '行政处罚决定书第1号'
     """
-    return text if text.isascii() else text.translate(_SIMPLIFIED)
+    return text if _TRADITIONAL.search(text) is None else text.translate(_SIMPLIFIED)
 
 
 def without_glosses(text: str) -> str:
@@ -54,3 +54,10 @@ def _table() -> dict[int, str]:
 
 _SIMPLIFIED: Final = _table()
 """Made once, when the module is imported: the first row that is read waits for nothing."""
+
+_BEYOND: Final = 0x10000
+_TRADITIONAL: Final = re.compile(
+    f"[{''.join(chr(code) for code in _SIMPLIFIED if code < _BEYOND)}\U00010000-\U0010ffff]"
+)
+"""What may need to be made simplified. Looking for one is faster by far than going through all, and most texts have none; beyond
+U+FFFF everything counts, because sets of single characters there are slow."""

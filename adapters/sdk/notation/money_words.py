@@ -3,7 +3,8 @@
     number  5000  1,020,000.00  1.5万  20万零500  柒拾万  十二万三千四百五十六        (numerals.py)
     before  ¥ 人民币 RMB CNY, up to two of them
     behind  元 (also 圆), then 角 and 分, then 整 or 正; 人民币
-    in brackets behind it, the same amount once more: 人民币伍仟元整(¥5000元整), 7667元(柒仟陆佰陆拾柒元整)
+    the same amount once more, in brackets behind it, or behind 大写 or 小写: 人民币伍仟元整(¥5000元整),
+            7667元(柒仟陆佰陆拾柒元整), (大写)叁仟元整(小写)3000元
 
 `folded` makes a text ready for the expressions here, character by character, so that places in it are places in the text.
 """
@@ -42,18 +43,27 @@ _SUBUNIT: Final = rf"([0-9]|[{NUMERALS}])"
 _NO_MONEY: Final = "旦月宵件素代帅首老器区桥里论朝宝谋"
 """What turns 元 into another word: 元旦, 元件, 三元区."""
 
+_FOREIGN: Final = "美元|美金|港元|港币|欧元|日元|英镑|澳元|加元|韩元|新台币|台币|澳门元|卢布"
+
 AMOUNT: Final = re.compile(
-    rf"(?P<foreign>(?:US|HK|NT|A|C|U)?\$|USD|HKD|EUR|JPY|GBP|[€£])?{_BLANKS}"
+    rf"(?P<foreign>(?:US|HK|NT|A|C|U)?\$|USD|HKD|EUR|JPY|GBP|[€£]|{_FOREIGN})?{_BLANKS}"
     rf"(?P<sign>(?:(?:人民币|RMB|rmb|CNY|¥){_BLANKS}){{0,2}}+)"
     rf"(?P<number>{_PIECE}(?:{_BLANKS}{_PIECE})*+)"
     rf"(?P<vague>{_BLANKS}[余多来几]{_BLANKS}[十百千万亿]{{0,3}}+)?+{_BLANKS}"
-    r"(?:(?P<other>美元|美金|港元|港币|欧元|日元|英镑|澳元|加元|韩元|新台币|台币|澳门元|卢布)"
+    rf"(?:(?P<other>{_FOREIGN})"
     rf"|(?P<yuan>元)(?![{_NO_MONEY}])"
-    rf"(?:{_BLANKS}零?+(?P<jiao>{_SUBUNIT})角)?(?:{_BLANKS}零?+(?P<fen>{_SUBUNIT})分)?(?:{_BLANKS}人民币)?"
+    rf"(?:{_BLANKS}零?+(?P<jiao>{_SUBUNIT})角)?(?:{_BLANKS}零?+(?P<fen>{_SUBUNIT})分)?(?:{_BLANKS}(?:人民币|(?P<behind>{_FOREIGN})))?"
     rf")?(?:{_BLANKS}(?:整(?![改顿治理个体])|正(?![式常在当确])))?"
 )
+AMOUNT_BEGINS: Final = re.compile(
+    rf"[0-9{NUMERALS}¥$€£USHKNTACEJGPRr人{''.join(sorted({word[0] for word in _FOREIGN.split('|')}))}]"
+)
+"""What an amount begins with, the blanks in front of it left out."""
+
 _OPENING: Final = re.compile(rf"{_BLANKS}\({_BLANKS}(?:(?:合|计|即|大写|小写|人民币大写|人民币小写)[::]?{_BLANKS})?")
 _CLOSING: Final = re.compile(rf"{_BLANKS}\)")
+_ONCE_MORE: Final = re.compile(rf"{_BLANKS}(?:,{_BLANKS})?(?:\((?:大写|小写)\)|(?:大写|小写))[::]?{_BLANKS}")
+"""Before the same amount once more, where no brackets are around it."""
 
 
 class Naming(Enum):
@@ -133,7 +143,7 @@ def expression(found: re.Match[str]) -> Expression:
     """
     if found["vague"]:
         raise NotationError("expected an exact amount, got an approximate one", NotationFault.APPROXIMATE)
-    if found["foreign"] or found["other"]:
+    if found["foreign"] or found["other"] or found["behind"]:
         raise NotationError("expected an amount of yuan, got another currency", NotationFault.FOREIGN_CURRENCY)
     number = parse_number(found["number"])
     cents = 10 * _subunit(found["jiao"]) + _subunit(found["fen"])
@@ -153,26 +163,26 @@ def stated_at(text: str, start: int) -> tuple[Expression, int] | None:
         NotationError: It cannot be read, or its repetition contradicts it.
     """
     found = AMOUNT.match(text, start)
-    if found is None:
-        return None
+    return None if found is None else stated_by(text, found)
+
+
+def stated_by(text: str, found: re.Match[str]) -> tuple[Expression, int]:
+    """As `stated_at`, of what `AMOUNT` found already."""
     first = expression(found)
-    opening = _OPENING.match(text, found.end())
-    again = AMOUNT.match(text, opening.end()) if opening else None
-    closing = _CLOSING.match(text, again.end()) if again else None
-    if again is None or closing is None:
+    repeated = _repeated(text, found.end())
+    if repeated is None:
         return first, found.end()
+    again, end = repeated
     second = expression(again)
     if first.naming is Naming.BARE and second.naming is Naming.BARE:
         return first, found.end()
-    return _agreeing(first, second), closing.end()
+    return _agreeing(first, second), end
 
 
 def end_of_statement(text: str, found: re.Match[str]) -> int:
-    """Where an amount ends, with whatever stands in brackets behind it as its repetition."""
-    opening = _OPENING.match(text, found.end())
-    again = AMOUNT.match(text, opening.end()) if opening else None
-    closing = _CLOSING.match(text, again.end()) if again else None
-    return closing.end() if closing else found.end()
+    """Where an amount ends, with what stands behind it as its repetition."""
+    repeated = _repeated(text, found.end())
+    return repeated[1] if repeated else found.end()
 
 
 def exact_fen(number: Decimal, unit: MoneyUnit) -> Fen:
@@ -187,11 +197,21 @@ def exact_fen(number: Decimal, unit: MoneyUnit) -> Fen:
         raise NotationError(str(error), _MONEY_FAULTS[error.fault]) from error
 
 
+def _repeated(text: str, end: int) -> tuple[re.Match[str], int] | None:
+    """An amount behind another that is said to be the same, and where it ends. None: there is none."""
+    if opening := _OPENING.match(text, end):
+        again = AMOUNT.match(text, opening.end())
+        if again and (closing := _CLOSING.match(text, again.end())):
+            return again, closing.end()
+    if marker := _ONCE_MORE.match(text, end):
+        again = AMOUNT.match(text, marker.end())
+        return (again, again.end()) if again else None
+    return None
+
+
 def _agreeing(first: Expression, second: Expression) -> Expression:
     if first.yuan != second.yuan:
-        raise NotationError(
-            "expected the same amount before and in the brackets", NotationFault.DIGITS_AND_CAPITALS_CONTRADICT
-        )
+        raise NotationError("expected the same amount once more", NotationFault.DIGITS_AND_CAPITALS_CONTRADICT)
     named = [one for one in (first, second) if one.naming is Naming.NAMED]
     if not named:
         return first if first.naming is Naming.SCALED else second

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from decimal import Context, Decimal, Inexact
+from functools import lru_cache
 from itertools import pairwise
 from typing import Final
 
@@ -45,6 +46,7 @@ _DIGITS: Final = re.compile(r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]+)?")
 _FULL_SECTION: Final = 4
 """Digits up to the next 万 or 亿: with all of them written, nothing is left out (1亿2000万)."""
 _MAX_LENGTH: Final = 100
+_SHORT: Final = 20
 _EXACTLY: Final = Context(prec=2 * _MAX_LENGTH, traps=[Inexact])
 
 
@@ -100,6 +102,15 @@ def parse_number(text: str) -> Number:
     Raises:
         NotationError: Another form, separators in the wrong places, or a numeral that can be read in two ways.
     """
+    return _parse_short(text) if len(text) <= _SHORT else _parse(text)
+
+
+@lru_cache(maxsize=4096)  # the same amounts come again and again
+def _parse_short(text: str) -> Number:
+    return _parse(text)
+
+
+def _parse(text: str) -> Number:
     plain = text.translate(_CAPITALS)
     for short, long in _TENS.items():
         plain = plain.replace(short, long)

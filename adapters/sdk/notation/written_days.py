@@ -3,7 +3,7 @@
     2024-02-22  2024/2/22  2024.2.22     year first; one separator throughout
     20240222    20240222173000
     2024年2月22日  2024年02月22号         blanks between the parts; 公元 in front
-    二〇二四年二月廿二日  digits of the year one by one, also mixed with 0 and ○; 元月; 卅一; capitals as on cheques
+    二〇二四年二月廿二日  digits of the year one by one, also mixed with 0, ○ and the letter O; 元月; 卅一; capitals as on cheques
     … 17:30  17:30:00.0  T17:30:00Z  T17:30:00+08:00  17时30分  17点30分05秒  下午5:30
     … 星期四  (周四)                       before or after the time
 
@@ -19,6 +19,8 @@ from typing import Final
 
 _DIGITS: Final = "零一二三四五六七八九"
 _CAPITALS: Final = str.maketrans("壹贰叁参肆伍陆柒捌玖拾〇○◯", "一二三三四五六七八九十零零零")
+_LETTER_ZERO: Final = re.compile(rf"(?<=[{_DIGITS}O])O(?=[{_DIGITS}O年])")
+"""Typed for 〇 among Chinese digits (二O二四年), where it can be nothing else. Among 0 to 9 it is a damage."""
 _DASHES: Final = str.maketrans(dict.fromkeys("‐‑‒–—―−", "-"))
 _MAX_CARDINAL: Final = 31
 _SMALL: Final = r"[0-9]{1,2}|[零一二三四五六七八九十廿卅元]{1,4}"
@@ -78,7 +80,7 @@ class Written:
 
 def parse_written(text: str) -> Written | None:
     """Recognises a whole text, folded and simplified. None: it is in none of the notations."""
-    text = text.translate(_CAPITALS).translate(_DASHES)
+    text = _LETTER_ZERO.sub("零", text.translate(_CAPITALS).translate(_DASHES))
     if found := _COMPACT_INSTANT.fullmatch(text):
         year, month, day, hour, minute, second = (int(part) for part in found.groups())
         return Written(year=year, month=month, day=day, hour=hour, minute=minute, second=second)
