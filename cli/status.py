@@ -100,6 +100,8 @@ def _row(seen: _Seen, now: datetime) -> dict[str, Any]:
         "key_days": None,
         "certificate_days": None,
         "clock_offset_s": None,
+        "desk_open": None,
+        "desk_holding_up": None,
         "peers": None,
         "peers_asked": None,
     }
@@ -125,6 +127,17 @@ def _row(seen: _Seen, now: datetime) -> dict[str, Any]:
         _problem("NOT_ASKED", Words(f"暂停询问{one.name_zh}", f"{one.name_en} is not asked"), province=one.slug)
         for one in resting
     ]
+    if status.HasField("desk") and not status.desk.HasField("followed_at"):
+        words = Words(
+            "尚未读完来源平台的数据，暂不作结论", "the source was not followed to its end yet; nothing is concluded"
+        )
+        problems.append(_problem("NOT_FOLLOWED", words))
+    if status.desk.holding_up:
+        words = Words(
+            f"{status.desk.holding_up}条数据待处理，影响出具报告",
+            f"{status.desk.holding_up} rows wait at the data desk and hold reports up",
+        )
+        problems.append(_problem("HOLDING_UP", words, count=status.desk.holding_up))
     if stale:
         words = Words(f"{len(stale)}项数据未按时更新", f"{len(stale)} sources are too old")
         problems.append(_problem("SOURCES_STALE", words, count=len(stale)))
@@ -140,7 +153,12 @@ def _row(seen: _Seen, now: datetime) -> dict[str, Any]:
         "clock_offset_s": round((from_timestamp(status.clock) - now).total_seconds()),
     }
     if seen.role == _ADAPTER:
-        row |= {"sources": len(status.sources), "sources_fresh": len(status.sources) - len(stale)}
+        row |= {
+            "sources": len(status.sources),
+            "sources_fresh": len(status.sources) - len(stale),
+            "desk_open": status.desk.open,
+            "desk_holding_up": status.desk.holding_up,
+        }
     else:
         row |= {"peers": len(status.peers), "peers_asked": len(status.peers) - len(resting)}
     return row
@@ -158,7 +176,7 @@ def _failure_words(province: Province, reason: str) -> Words:
 
 def _table(rows: list[dict[str, Any]]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for head in ("成员", "", "状态", "契约", "清单", "新鲜", "最早数据", "密钥/证书天", "时差s", "询问"):
+    for head in ("成员", "", "状态", "清单", "新鲜", "最早数据", "待处理", "密钥/证书天", "时差s", "询问"):
         table.add_column(head, no_wrap=True)
     for row in rows:
         oldest = row["oldest_data"]
@@ -166,10 +184,10 @@ def _table(rows: list[dict[str, Any]]) -> Table:
             row["member"],
             f"{row['role_zh']} {row['role']}",
             "正常 ok" if row["healthy"] else bold("；".join(_shown(problem) for problem in row["problems"])),
-            visible(" ".join(name.removeprefix("huren.") for name in row["contracts"] if "status" not in name)),
             visible(row["catalogue"]),
             _share(row["sources_fresh"], row["sources"]),
             f"{datetime.fromisoformat(oldest).astimezone(CHINA):%m-%d %H:%M}" if oldest else "",
+            _share(row["desk_holding_up"], row["desk_open"]),
             _share(row["key_days"], row["certificate_days"]),
             "" if row["clock_offset_s"] is None else str(row["clock_offset_s"]),
             _share(row["peers_asked"], row["peers"]),

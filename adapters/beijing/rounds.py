@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.beijing.tables import FAMILIES, Version, read_page, read_supply
-from adapters.sdk.source import RawRow, SourceError
+from adapters.sdk.source import RawRow, UnknownCursorError
 from contract.days import CHINA
 
 
@@ -69,7 +69,7 @@ class Place:
         """From a cursor.
 
         Raises:
-            SourceError: It is none of this source.
+            UnknownCursorError: It is none of this source.
         """
         names = {family.name for family in FAMILIES}
         if not cursor:
@@ -80,12 +80,12 @@ class Place:
             since, then, step, after, left = document
             place = cls(since=_texts(since), then=_texts(then), step=int(step), after=(*after,), left=int(left))
         except (ValueError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
-            raise SourceError("expected a cursor of this source, got another text") from error
+            raise UnknownCursorError("expected a cursor of this source, got another text") from error
         lengths = {0, 2 if place.is_in_order else 1}
         whole = place.since.keys() == names and (place.then.keys() == names or place == cls(since=place.since))
         texts = all(isinstance(part, str) for part in place.after)
         if not (whole and texts and 0 <= place.step < 2 * len(FAMILIES) and len(place.after) in lengths):
-            raise SourceError("expected a cursor of this source, got another one")
+            raise UnknownCursorError("expected a cursor of this source, got another one")
         return place
 
 

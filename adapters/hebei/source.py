@@ -27,7 +27,16 @@ from adapters.hebei.store import SEARCHED, Place, StoredRow, Supply
 from adapters.hebei.tables import METADATA
 from adapters.sdk.assembly import in_time, settle
 from adapters.sdk.notation import NotationError, read_china_timestamp
-from adapters.sdk.source import HeldDelivery, RawRow, RowKey, Search, SourceAnswer, SourceError, Supplied
+from adapters.sdk.source import (
+    HeldDelivery,
+    RawRow,
+    RowKey,
+    Search,
+    SourceAnswer,
+    SourceError,
+    Supplied,
+    UnknownCursorError,
+)
 from contract.catalogue import CellKey
 from runtime.clock import Clock, system_clock
 from runtime.database import Database, open_database
@@ -161,7 +170,7 @@ class HebeiSource:
         async with self._reading() as connection:
             page = None if after is None else await store.page(connection, after, limit)
         if page is None:
-            raise SourceError("the store does not know that cursor")
+            raise UnknownCursorError("the store does not know that cursor")
         return Supplied(
             rows=tuple(_raw(row) for row in page.rows), cursor=str(page.end), is_all=page.is_all, expected=page.expected
         )

@@ -4,6 +4,7 @@
 2. Ask the platform for the covered cells, within the deadline (platform.py).
 3. Fetch the rows of the subject that the index knows of and the platform did not give (following.py): one that is there is read
    with the others, one that is gone is a question (desk/).
+   Cells are silent where the platform was not followed to its end within the catalogue's limit.
 4. Read the rows, with what officers decided about them: whose they are, and what they say (findings.py).
 5. In one transaction: look the nonce up again; give the records their identity; build the cells, and empty the largest where
    they do not fit into one answer; sign; keep answer, nonce, statement and audit; open an item for what holds the subject up.
@@ -34,7 +35,7 @@ from adapters.sdk.platform import Platform
 from adapters.sdk.profile import Profile
 from adapters.sdk.query_checks import Accepted, Answered, Asked, NotAccepted, QueryChecks
 from adapters.sdk.source import RowKey, SourceAnswer, SourceError
-from contract.catalogue import CellKey
+from contract.catalogue import Catalogue, CellKey
 from contract.days import china_day
 from contract.errors import ErrorCode, HurenError
 from contract.payloads import FRAGMENT, REFUSAL
@@ -109,6 +110,7 @@ class Answering:
         clock: Clock,
     ) -> None:
         self._profile = profile
+        self._families = frozenset(form.row_family for form in profile.forms.values())
         self._checks = checks
         self._platform = platform
         self._coverage = coverage
@@ -146,6 +148,7 @@ class Answering:
         findings = Findings(outcomes={})
         if answer is not None:
             answer, missing = await self._complete(answer, accepted)  # 3
+            answer = _silent_where_not_followed(answer, accepted.catalogue, coverage.followed_at, at)
             async with self._ledger.read() as desk:
                 verdicts = await desk.verdicts(key_of(row, self._profile) for row in answer.rows)
             findings = read_rows(answer.rows, accepted.wanted, reading, verdicts=verdicts, missing=missing)  # 4
@@ -165,7 +168,6 @@ class Answering:
                 registration_numbers=wanted.registration_numbers,
                 names=[name.name for name in wanted.names],
             )
-            known |= await desk.seen(await desk.rulings_for(wanted.codes))
         asked_for = frozenset(answer.watermarks)
         absent = {
             where for where, row in known.items() if where not in given and row.may_touch(asked_for, accepted.window)
@@ -173,7 +175,10 @@ class Answering:
         if not absent:
             return answer, ()
         try:
-            fetched = await self._platform.by_key(absent, until=accepted.deadline)
+            # A row whose form the profile has no more cannot be asked for: it counts as gone.
+            fetched = await self._platform.by_key(
+                {where for where in absent if where[0] in self._families}, until=accepted.deadline
+            )
         except SourceError as error:
             cells = frozenset[CellKey]().union(*(known[where].cells for where in absent))
             _log.warning("rows known before not fetched", count=len(absent), reason=str(error))
@@ -308,6 +313,19 @@ class Answering:
             if cell.reason:
                 state = fragment_pb2.UnavailableReason.Name(cell.reason).removeprefix("UNAVAILABLE_REASON_")
             self._metrics.cells.labels(state).inc()
+
+
+def _silent_where_not_followed(
+    answer: SourceAnswer, catalogue: Catalogue, followed_at: datetime | None, at: datetime
+) -> SourceAnswer:
+    """The answer, silent for cells of which it is not known for too long what the platform was supplied with."""
+    told = "the platform was not followed to its end within the catalogue's limit"
+    unknown = {
+        cell: told
+        for cell in answer.watermarks.keys() & catalogue.carried.keys()
+        if followed_at is None or at - followed_at >= catalogue.freshness_limit(cell)
+    }
+    return dataclasses.replace(answer, silent={**unknown, **answer.silent}) if unknown else answer
 
 
 def _identified(

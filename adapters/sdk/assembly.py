@@ -26,7 +26,7 @@ from typing import Final
 from opencc import OpenCC
 
 from adapters.sdk.notation import name_spellings
-from adapters.sdk.source import RawRow, RawValue, RowKey, Search, SourceAnswer, SourceError
+from adapters.sdk.source import RawRow, RawValue, RowKey, Search, SourceAnswer, SourceError, UnknownCursorError
 from contract.catalogue import CellKey
 from contract.province import Province
 from huren.common.v1 import common_pb2
@@ -164,7 +164,7 @@ def read_places(cursor: str, parts: Iterable[str]) -> dict[str, str]:
     """Where to go on in each part of a platform that counts its changes part by part. Empty: from the very first row.
 
     Raises:
-        SourceError: The cursor is none of this source.
+        UnknownCursorError: The cursor is none of this source.
     """
     expected = dict.fromkeys(parts, "")
     if not cursor:
@@ -172,10 +172,10 @@ def read_places(cursor: str, parts: Iterable[str]) -> dict[str, str]:
     try:
         places = json.loads(cursor)
     except (ValueError, RecursionError) as error:
-        raise SourceError("expected a cursor of this source, got another text") from error
+        raise UnknownCursorError("expected a cursor of this source, got another text") from error
     whole = isinstance(places, dict) and places.keys() == expected.keys()
     if not (whole and all(isinstance(place, str) for place in places.values())):
-        raise SourceError("expected a cursor of this source, got another one")
+        raise UnknownCursorError("expected a cursor of this source, got another one")
     return {part: places[part] for part in expected}
 
 

@@ -14,11 +14,11 @@ import dataclasses
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 from adapters.sdk.ledger import Ledger
 from adapters.sdk.profile import Department, Profile
-from contract.catalogue import Catalogue, CellKey
+from contract.catalogue import Catalogue, CellKey, wire_key
 from contract.days import china_day
 from contract.payloads import COVERAGE
 from huren.common.v1 import common_pb2
@@ -37,12 +37,14 @@ class StatedCoverage:
         payload: What it says.
         unattributable: How many rows belong to nobody, by cell. None: the platform was not followed to its end yet, so that
             nobody knows, and the statement says nothing of it.
+        followed_at: When the platform was followed to its end the last time. None: never yet.
     """
 
     envelope: bytes
     statement_id: StatementId
     payload: coverage_pb2.Coverage
     unattributable: Mapping[CellKey, int] | None
+    followed_at: datetime | None = None
 
 
 class CoverageDesk:
@@ -68,13 +70,15 @@ class CoverageDesk:
             StoreUnavailableError: The database cannot do it now.
         """
         async with self._ledger.read() as desk:
-            is_known = (await desk.place()).reached_end_at is not None
-            counted = await desk.unattributable() if is_known else {}
+            followed_at = (await desk.place()).reached_end_at
+            counted = await desk.unattributable() if followed_at is not None else {}
         content = coverage_content(self._profile, catalogue, day=china_day(self._clock()), unattributable=counted)
         digest = hashlib.sha256(self._keyid.encode() + content.SerializeToString(deterministic=True)).digest()
         stated = self._stated.get(digest) or _stated(await self._state(content, digest))
         self._stated = {digest: stated}
-        return dataclasses.replace(stated, unattributable=counted if is_known else None)
+        return dataclasses.replace(
+            stated, unattributable=None if followed_at is None else counted, followed_at=followed_at
+        )
 
     async def by_id(self, wanted: bytes) -> bytes | None:
         """The envelope of a statement that was ever made here.
@@ -124,7 +128,7 @@ def coverage_content(
         cells=[_entry(key, departments[key]) for key in carried],
         issuer=issuer_contact(profile),
         unattributable=[
-            coverage_pb2.UnattributableRows(key=_cell_key(key), count=counts[key]) for key in carried if counts.get(key)
+            coverage_pb2.UnattributableRows(key=wire_key(key), count=counts[key]) for key in carried if counts.get(key)
         ],
     )
 
@@ -132,18 +136,13 @@ def coverage_content(
 def _entry(key: CellKey, department: Department) -> coverage_pb2.CellCoverage:
     covered = department.complete_from is not None
     return coverage_pb2.CellCoverage(
-        key=_cell_key(key),
+        key=wire_key(key),
         covered=covered,
         complete_from=department.complete_from.isoformat() if department.complete_from else "",
         department=common_pb2.Contact(unit=department.unit, telephone=department.telephone),
         supply_lag_working_days=department.supply_lag_working_days if covered else 0,
         supply_lag_source=department.supply_lag_source if covered else "",
     )
-
-
-def _cell_key(key: CellKey) -> common_pb2.CellKey:
-    domain, kind = key
-    return common_pb2.CellKey(domain=domain, kind=common_pb2.RecordKind.ValueType(kind))
 
 
 def _stated(envelope: bytes) -> StatedCoverage:

@@ -7,7 +7,7 @@
 - A row in doubt makes its cells doubtful only if it would have been disclosed, or cannot be read: a revoked decision, or one of
   another time, need not be anybody's.
 - A row that the platform does not have any more is a question, not a deletion: it is listed as it was disclosed last, or, where it
-  never was, makes its cells unavailable.
+  never was or said something else since, makes its cells unavailable.
 
 Pure. Identity of records is given later (ledger.py), because it needs the adapter's store.
 """
@@ -21,7 +21,7 @@ from datetime import date
 from typing import assert_never
 
 from adapters.sdk.desk.items import RowProblem, Verdicts
-from adapters.sdk.desk.rows import corrected, key_of
+from adapters.sdk.desk.rows import corrected, kept_row, key_of
 from adapters.sdk.mapping import (
     DecidedElsewhere,
     NotAnOrganisation,
@@ -75,7 +75,9 @@ class KnownRow:
         cells: The cells about which it said something.
         first_day: The days of which it spoke. None: not known.
         last_day: None: open, or not known.
-        draft: The record as it was disclosed last. None: it never was, or could not be read.
+        draft: The record as it was disclosed last, if that is what the row said last. None: it never was, could not be read, or
+            said something else since.
+        ruled: Whose it is by an officer's ruling on what it said last. Empty: nobody's. None: there is none.
     """
 
     where: RowKey
@@ -84,6 +86,7 @@ class KnownRow:
     first_day: date | None
     last_day: date | None
     draft: record_pb2.Record | None
+    ruled: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,7 +178,7 @@ def unsure_whose(where: RowKey, row: RawRow, blocks: frozenset[CellKey], reading
         problem="it is not certain whose the row is",
         fault="in_doubt",
         blocks=blocks,
-        row=row,
+        row=kept_row(row, reading.profile),
         supplier=supplier_of(row, reading),
     )
 
@@ -232,7 +235,7 @@ class _Tally:
 
     def add_missing(self, known: KnownRow) -> None:
         """Adds a row that is missing, as the answer that was given before it was."""
-        ownership = match(known.identity, self._wanted, known.first_day)
+        ownership = match(known.identity, self._wanted, known.first_day, known.ruled)
         if ownership is Match.NOT_THEIRS or not self._may_lie_in_window(known):
             return
         self._outcomes["missing"] += 1
@@ -270,7 +273,7 @@ class _Tally:
                 problem=problem,
                 fault=fault,
                 blocks=blocks,
-                row=row,
+                row=kept_row(row, self._reading.profile),
                 supplier=supplier_of(row, self._reading),
             )
         )

@@ -6,7 +6,7 @@ The first line that holds decides (docs/protocols/query-processing.md, C-1 to C-
     2  NOT_COVERED           the coverage statement, for this window, says so
     3  SOURCE_UNAVAILABLE    SOURCE_SILENT       the source gave no watermark, or one of the future, or did not search for the
                                                  unified code, or holds more records than a cell can list; or it is not known
-                                                 yet how many rows belong to nobody
+                                                 yet, or not any more, how many rows belong to nobody
     4                        STALE               the watermark is as old as the catalogue's limit, or older
     5                        UNREADABLE          a row of the subject cannot be read
     6                        IDENTITY_IN_DOUBT   a row may or may not be the subject's
@@ -28,7 +28,7 @@ from typing import Final
 from adapters.sdk.findings import Findings
 from adapters.sdk.source import SourceAnswer
 from contract.admission import cell_key, covered_cells
-from contract.catalogue import Catalogue, CellKey
+from contract.catalogue import Catalogue, CellKey, wire_key
 from contract.days import DayRange, to_timestamp
 from huren.common.v1 import common_pb2
 from huren.envelope.v1 import envelope_pb2
@@ -126,8 +126,7 @@ def fit(fragment: fragment_pb2.Fragment, max_bytes: int) -> tuple[CellKey, ...]:
 
 
 def _cell(key: CellKey, query: query_pb2.Query, evidence: Evidence, covered: frozenset[CellKey]) -> fragment_pb2.Cell:
-    domain, kind = key
-    cell = fragment_pb2.Cell(key=common_pb2.CellKey(domain=domain, kind=common_pb2.RecordKind.ValueType(kind)))
+    cell = fragment_pb2.Cell(key=wire_key(key))
     if key not in evidence.catalogue.carried:
         cell.state = fragment_pb2.CELL_STATE_NOT_APPLICABLE
         return cell

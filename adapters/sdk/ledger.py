@@ -425,7 +425,7 @@ def _known_row(
     row: SeenRow, known: Mapping[RowKey, tuple[bytes, RecordIdentity]], drafts: Mapping[str, bytes]
 ) -> KnownRow:
     stored = known.get(row.where)
-    is_disclosed = stored is not None and row.outcome == "readable"
+    is_disclosed = stored is not None and row.outcome == "readable" and stored[0] == row.content_digest
     return KnownRow(
         where=row.where,
         identity=RowIdentity(
@@ -438,6 +438,7 @@ def _known_row(
         first_day=parse_day(row.first_day) if row.first_day else None,
         last_day=parse_day(row.last_day) if row.last_day else None,
         draft=record_pb2.Record.FromString(drafts[stored[1].record_id]) if stored and is_disclosed else None,
+        ruled=row.ruled,
     )
 
 

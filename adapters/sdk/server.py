@@ -198,7 +198,7 @@ async def adapter_of(parts: Parts) -> Adapter:
         key=entry,
         certificate_not_after=parts.certificate_not_after,
     )
-    status = StatusServicer(facts=facts, coverage=coverage, platform=platform, clock=clock)
+    status = StatusServicer(facts=facts, coverage=coverage, platform=platform, ledger=parts.ledger, clock=clock)
     services = (
         ServedService(
             adapter_service_pb2.DESCRIPTOR.services_by_name["AdapterService"],

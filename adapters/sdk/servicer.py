@@ -8,6 +8,7 @@ from datetime import datetime
 from adapters.sdk.answering import Answering
 from adapters.sdk.coverage import CoverageDesk, StatedCoverage
 from adapters.sdk.errors import LedgerConflictError
+from adapters.sdk.ledger import Ledger
 from adapters.sdk.platform import Platform
 from contract.catalogue import Catalogue, CatalogueSet, CellKey
 from contract.days import china_day, to_timestamp
@@ -56,8 +57,11 @@ class AdapterServicer(adapter_service_pb2_grpc.AdapterServiceServicer):
 class StatusServicer(status_service_pb2_grpc.StatusServiceServicer):
     """Tells members and operators how the adapter is."""
 
-    def __init__(self, *, facts: MemberFacts, coverage: CoverageDesk, platform: Platform, clock: Clock) -> None:
+    def __init__(
+        self, *, facts: MemberFacts, coverage: CoverageDesk, platform: Platform, ledger: Ledger, clock: Clock
+    ) -> None:
         self._facts = facts
+        self._ledger = ledger
         self._coverage = coverage
         self._platform = platform
         self._clock = clock
@@ -75,7 +79,18 @@ class StatusServicer(status_service_pb2_grpc.StatusServiceServicer):
         status = member_status(self._facts, now)
         status.sources.extend(_freshness(coverage, catalogue, watermarks, now))
         status.coverage_statement_id = coverage.statement_id
+        status.desk.CopyFrom(await self._desk_state())
         return status
+
+    async def _desk_state(self) -> status_service_pb2.DeskState:
+        async with self._ledger.read() as store:
+            waiting, place = await store.waiting(), await store.place()
+        state = status_service_pb2.DeskState(open=waiting.open, holding_up=waiting.holding_up)
+        if waiting.holding_up_since is not None:
+            state.holding_up_since.CopyFrom(to_timestamp(waiting.holding_up_since))
+        if place.reached_end_at is not None:
+            state.followed_at.CopyFrom(to_timestamp(place.reached_end_at))
+        return state
 
 
 async def coverage_in_force(desk: CoverageDesk, catalogue: Catalogue) -> StatedCoverage:

@@ -35,6 +35,10 @@ class SourceError(Exception):
     """The platform did not answer, or not so that its answer can be used. The message is for the province's operator."""
 
 
+class UnknownCursorError(SourceError):
+    """The platform does not know the cursor (any more): whoever follows it starts again from the very first row."""
+
+
 @dataclass(frozen=True, slots=True)
 class Search:
     """What is searched for.
@@ -136,7 +140,8 @@ class Source(Protocol):
             limit: About how many rows at a time.
 
         Raises:
-            SourceError: The platform does not answer, or does not know the cursor any more.
+            SourceError: The platform does not answer.
+            UnknownCursorError: It does not know the cursor any more.
         """
 
     async def by_key(self, keys: Collection[RowKey]) -> Mapping[RowKey, RawRow | None]:

@@ -21,7 +21,7 @@ from lxml import etree
 from adapters.sdk.forms import UnknownHeaderError, columns_of, recognise
 from adapters.sdk.notation import NotationError, read_china_timestamp
 from adapters.sdk.profile import Form
-from adapters.sdk.source import RawRow, SourceError
+from adapters.sdk.source import RawRow, SourceError, UnknownCursorError
 
 NAMESPACE: Final = "http://service.credit.shanxi.demo/"
 SOAP: Final = "http://schemas.xmlsoap.org/soap/envelope/"
@@ -76,6 +76,9 @@ def write_request(operation: str, fields: Iterable[tuple[str, str]]) -> bytes:
     return etree.tostring(envelope, xml_declaration=True, encoding="UTF-8")
 
 
+_UNKNOWN_CURSOR: Final = "E410"
+
+
 def read_result(content: bytes, operation: str) -> etree._Element:
     """The `Result` of an answer that is neither a fault nor an error.
 
@@ -94,7 +97,8 @@ def read_result(content: bytes, operation: str) -> etree._Element:
         raise SourceError(f"{operation}: expected {operation}Response with a Result, got none")
     code = _text(result, "Code")
     if code != "0":
-        raise SourceError(f"{operation}: expected Code 0, got {_shown(code)}: {_shown(_text(result, 'Message'))}")
+        error = UnknownCursorError if code == _UNKNOWN_CURSOR else SourceError
+        raise error(f"{operation}: expected Code 0, got {_shown(code)}: {_shown(_text(result, 'Message'))}")
     return result
 
 

@@ -15,12 +15,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from adapters.sdk.forms import UnknownHeaderError, recognise
 from adapters.sdk.notation import NotationError, read_epoch_timestamp
 from adapters.sdk.profile import Form
-from adapters.sdk.source import RawRow, RawValue, SourceError
+from adapters.sdk.source import RawRow, RawValue, SourceError, UnknownCursorError
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +67,15 @@ def parse(content: bytes) -> Mapping[str, object]:
     return _as_object(document, "an answer")
 
 
+_UNKNOWN_PLACE: Final = 4101
+
+
 def check_code(answer: Mapping[str, object]) -> None:
     """Refuses an answer that says of itself that it is an error."""
     code = _int(answer, "code")
     if code != 0:
-        raise SourceError(f"expected code 0, got {code}: {str(answer.get('message', ''))[:200]!r}")
+        error = UnknownCursorError if code == _UNKNOWN_PLACE else SourceError
+        raise error(f"expected code 0, got {code}: {str(answer.get('message', ''))[:200]!r}")
 
 
 def read_token(answer: Mapping[str, object]) -> tuple[str, timedelta]:

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
 
-from adapters.sdk.source import RawRow, RowKey
+from adapters.sdk.source import RowKey
 from contract.catalogue import CellKey
 from huren.desk.v1 import desk_service_pb2
 
@@ -29,6 +29,20 @@ class Action(StrEnum):
     ACCEPTED = "accepted"
     REFUSED = "refused"
     CLOSED = "closed"  # what was wrong is not wrong any more
+
+
+@dataclass(frozen=True, slots=True)
+class KeptRow:
+    """What the desk keeps of a row.
+
+    Attributes:
+        columns: Column to value as the source gave it: those that the row's form reads, and the time of receipt. What else a source
+            hands over may be personal.
+        digest: The whole row's state (`rows.row_digest`): what an officer who looks at it decides about.
+    """
+
+    columns: Mapping[str, str | None]
+    digest: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +66,7 @@ class RowProblem:
     problem: str
     fault: str
     blocks: frozenset[CellKey]
-    row: RawRow | None = None
+    row: KeptRow | None = None
     supplier: str = ""
 
 
@@ -75,7 +89,7 @@ class Ruling:
 
     Attributes:
         identity_digest: What the row said (`matching.identity_digest`).
-        uscc: The subject. Empty: nobody that could be named.
+        uscc: The subject. Empty: nobody that could be named; the row is still one that belongs to nobody.
     """
 
     identity_digest: bytes
@@ -95,7 +109,8 @@ class Item:
     """An item as it stands. As `huren.desk.v1.Item`, without deadlines.
 
     Attributes:
-        row: Column to value, as the source gave it.
+        row: Column to value, as `KeptRow.columns`.
+        row_digest: The state of the row that is shown. Empty: only its key is known.
     """
 
     number: int
@@ -109,6 +124,7 @@ class Item:
     supplier: str
     cells: tuple[CellKey, ...]
     row: Mapping[str, str | None]
+    row_digest: bytes
     held_up: tuple[str, ...]
     holding_up_since: datetime | None
     version: int
@@ -123,3 +139,4 @@ class ItemEvent:
     officer: str
     action: str
     note: str
+    detail: str

@@ -8,10 +8,11 @@ import json
 from decimal import Decimal
 from typing import Final
 
-from adapters.sdk.desk.items import Correction
+from adapters.sdk.desk.items import Correction, KeptRow
 from adapters.sdk.errors import NotationError
 from adapters.sdk.notation import read_china_timestamp
 from adapters.sdk.profile import Profile
+from adapters.sdk.profile_check import columns_read
 from adapters.sdk.source import RawRow, RawValue, RowKey
 
 RECEIVED_AT: Final = "received_at"
@@ -30,6 +31,16 @@ def row_digest(row: RawRow) -> bytes:
     received_at = None if row.received_at is None else row.received_at.isoformat()
     content = json.dumps([row.form, row.key, received_at, said], ensure_ascii=True, sort_keys=True)
     return hashlib.sha256(content.encode()).digest()
+
+
+def kept_row(row: RawRow, profile: Profile) -> KeptRow:
+    """What the desk keeps of a row: nothing of columns that its form does not read, and so nothing of a form that is not known."""
+    form = profile.forms.get(row.form)
+    read = columns_read(form) if form is not None else frozenset[str]()
+    columns = {column: as_text(value) for column, value in row.values.items() if column in read}
+    if row.received_at is not None:
+        columns.setdefault(RECEIVED_AT, row.received_at.isoformat())
+    return KeptRow(columns, row_digest(row))
 
 
 def corrected(row: RawRow, correction: Correction | None) -> RawRow:

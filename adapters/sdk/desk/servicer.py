@@ -8,18 +8,19 @@ from typing import Final
 from adapters.sdk.desk.items import Item
 from adapters.sdk.desk.service import Decided, Desk
 from adapters.sdk.desk.store import ItemFilter
-from contract.catalogue import CellKey
+from contract.catalogue import wire_key
 from contract.days import china_day, to_timestamp
 from contract.deadlines import DESK_RULES, StartEvent, due_days
 from contract.errors import ErrorCode, HurenError
 from contract.reasons import broken
 from contract.working_days import WorkingDays
-from huren.common.v1 import common_pb2
 from huren.desk.v1 import desk_service_pb2, desk_service_pb2_grpc
 from runtime.grpc_callers import require_officer
 from runtime.grpc_interceptor import Context
 
 _PAGE_SIZE: Final = 50
+_GREATEST: Final = 2**63 - 1
+"""What a database can count to."""
 
 
 class DeskServicer(desk_service_pb2_grpc.DeskServiceServicer):
@@ -50,10 +51,16 @@ class DeskServicer(desk_service_pb2_grpc.DeskServiceServicer):
     ) -> desk_service_pb2.GetItemResponse:
         """One item in full."""
         require_officer(context, self._officers)
-        item, events = await self._desk.item(request.number)
+        item, events = await self._desk.item(_number(request.number))
         response = desk_service_pb2.GetItemResponse(item=self._wire(item), row=_row(item))
         for event in events:
-            response.events.add(at=to_timestamp(event.at), officer=event.officer, action=event.action, note=event.note)
+            response.events.add(
+                at=to_timestamp(event.at),
+                officer=event.officer,
+                action=event.action,
+                note=event.note,
+                detail=event.detail,
+            )
         return response
 
     async def ExportItems(  # noqa: N802  # the method's name in the contract
@@ -61,7 +68,7 @@ class DeskServicer(desk_service_pb2_grpc.DeskServiceServicer):
     ) -> desk_service_pb2.ExportItemsResponse:
         """Items with their rows."""
         require_officer(context, self._officers)
-        items = await self._desk.items_after(_filter(request.filter), request.after_number)
+        items = await self._desk.items_after(_filter(request.filter), min(request.after_number, _GREATEST))
         return desk_service_pb2.ExportItemsResponse(
             items=[desk_service_pb2.ExportedItem(item=self._wire(item), row=_row(item)) for item in items]
         )
@@ -71,7 +78,7 @@ class DeskServicer(desk_service_pb2_grpc.DeskServiceServicer):
     ) -> desk_service_pb2.DecideItemResponse:
         """Takes a decision."""
         officer = require_officer(context, self._officers)
-        decided = Decided(number=request.number, version=request.version, officer=officer, basis=request.basis)
+        decided = Decided(number=_number(request.number), version=request.version, officer=officer, basis=request.basis)
         decision = request.decision
         match decision.WhichOneof("kind"):
             case "correction":
@@ -96,7 +103,7 @@ class DeskServicer(desk_service_pb2_grpc.DeskServiceServicer):
     ) -> desk_service_pb2.RerunItemsResponse:
         """Reads rows again."""
         require_officer(context, self._officers)
-        looked_at, closed = await self._desk.rerun(request.numbers)
+        looked_at, closed = await self._desk.rerun([_number(number) for number in request.numbers])
         return desk_service_pb2.RerunItemsResponse(looked_at=looked_at, closed=closed)
 
     def _wire(self, item: Item) -> desk_service_pb2.Item:
@@ -111,7 +118,7 @@ class DeskServicer(desk_service_pb2_grpc.DeskServiceServicer):
             problem=item.problem,
             fault=item.fault,
             supplier=item.supplier,
-            cells=[_cell_key(cell) for cell in item.cells],
+            cells=[wire_key(cell) for cell in item.cells],
             held_up=item.held_up,
             version=item.version,
             outcome=item.outcome,
@@ -154,14 +161,15 @@ def _filter(wanted: desk_service_pb2.ItemFilter) -> ItemFilter:
 def _offset(token: str) -> int:
     if token and not (token.isascii() and token.isdecimal()):
         raise _malformed("page_token", "string.pattern")
-    return int(token or 0)
+    return min(int(token or 0), _GREATEST)
+
+
+def _number(number: int) -> int:
+    if number > _GREATEST:
+        raise HurenError(ErrorCode.ITEM_NOT_FOUND, field="number", number=number)
+    return number
 
 
 def _malformed(field: str, rule: str) -> HurenError:
     problem = broken(field, rule)
     return HurenError(ErrorCode.MALFORMED_REQUEST, field=field, problem_zh=problem.zh, problem_en=problem.en)
-
-
-def _cell_key(cell: CellKey) -> common_pb2.CellKey:
-    domain, kind = cell
-    return common_pb2.CellKey(domain=domain, kind=common_pb2.RecordKind.ValueType(kind))

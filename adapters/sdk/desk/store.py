@@ -7,17 +7,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, and_, case, func, insert, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Row, and_, bindparam, case, func, insert, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.sdk.desk.items import Action, Correction, Item, ItemEvent, RowProblem, Ruling, Verdicts
-from adapters.sdk.desk.rows import RECEIVED_AT, as_text
-from adapters.sdk.desk.tables import CHANGES, CORRECTIONS, EVENTS, HELD_UP, ITEMS, PLACE, ROWS, RULINGS
+from adapters.sdk.desk.tables import (
+    CHANGES,
+    CORRECTIONS,
+    EVENTS,
+    HELD_UP,
+    ITEMS,
+    ORGANISATION_IN_CODE,
+    PLACE,
+    ROWS,
+    RULINGS,
+)
 from adapters.sdk.errors import LedgerConflictError
 from adapters.sdk.source import RowKey
 from contract.catalogue import CellKey
@@ -28,16 +38,19 @@ _KEYS_PER_SELECT: Final = 500
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _PLACE: Final = "source"
 
+_UPDATE_ROW: Final = update(ROWS).where(ROWS.c.family == bindparam("its_family"), ROWS.c.key == bindparam("its_key"))
+
 OPEN: Final = desk_service_pb2.ITEM_STATE_OPEN
 RETURNED: Final = desk_service_pb2.ITEM_STATE_RETURNED
 CLOSED: Final = desk_service_pb2.ITEM_STATE_CLOSED
 IN_DOUBT: Final = desk_service_pb2.ITEM_KIND_IN_DOUBT
 UNATTRIBUTABLE: Final = desk_service_pb2.ITEM_KIND_UNATTRIBUTABLE
+_FOR_WHOEVER_ASKS: Final = frozenset({IN_DOUBT, desk_service_pb2.ITEM_KIND_UNREADABLE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeenRow:
-    """The newest state of a row, as the index keeps it. Identifiers are folded; days are texts, empty where there is none."""
+    """The newest state of a row, as `tables.ROWS` has it. Identifiers are folded; days are texts, empty where there is none."""
 
     where: RowKey
     row_digest: bytes
@@ -52,6 +65,7 @@ class SeenRow:
     last_day: str
     revision: int
     is_withdrawn: bool = False
+    ruled: str | None = None
 
     @property
     def is_said(self) -> bool:
@@ -66,17 +80,49 @@ class SeenRow:
         return not self.first_day or window.overlaps(parse_day(self.first_day), last)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """How a row stands at the desk.
+
+    Attributes:
+        where: The row.
+        problem: What is wrong with it now. None: nothing.
+        stays: Kinds of item that are not closed by that.
+    """
+
+    where: RowKey
+    problem: RowProblem | None
+    stays: frozenset[int] = frozenset()
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """How far the platform was followed.
 
     Attributes:
         cursor: Where to go on; empty: from the very first row.
-        reached_end_at: When nothing more was to come. None: never yet.
+        reached_end_at: When nothing more was to come, the last time. None: never yet by these rules.
+        rules: By which rules the rows were read.
     """
 
     cursor: str
     reached_end_at: datetime | None
+    rules: str
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What waits at the desk.
+
+    Attributes:
+        open: Items that are not closed.
+        holding_up: Those of them that hold somebody up.
+        holding_up_since: Since when the oldest of those does.
+    """
+
+    open: int
+    holding_up: int
+    holding_up_since: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,24 +148,44 @@ class DeskStore:
         """Opens an item for each problem that has none.
 
         Args:
-            problems: What is wrong.
+            problems: What is wrong. Of several problems of one kind with one row the first counts.
             at: When it was seen.
             uscc: The subject about whom was asked, and whom it holds up. Empty: nobody at this moment.
-        """
-        for problem in problems:
-            number, version = await self._open_item(problem, at)
-            if uscc:
-                await self._hold_up(number, version, uscc, at)
 
-    async def close_items(
-        self, where: RowKey, at: datetime, *, but: Collection[int] = (), note: str = "", officer: str = ""
-    ) -> int:
-        """Closes the open items of a row, but for these kinds. Gives how many."""
-        mine = and_(_of(ITEMS, where), ITEMS.c.state != CLOSED, ITEMS.c.kind.not_in(list(but)))
-        rows = (await self._connection.execute(select(ITEMS.c.number, ITEMS.c.version).where(mine))).all()
-        for number, version in rows:
-            await self.step(number, version, Action.CLOSED, at, state=CLOSED, note=note, officer=officer)
-        return len(rows)
+        Raises:
+            LedgerConflictError: Another transaction changed one of the items first.
+        """
+        problems = tuple(problems)
+        numbers = await self._open(problems, await self.open_of(problem.where for problem in problems), at)
+        if uscc and numbers:
+            await self._hold_up(numbers, uscc, at)
+
+    async def settle(self, settled: Iterable[Settled], at: datetime) -> int:
+        """Closes the open items of rows but for what stays, and opens what is wrong now. Gives how many were closed.
+
+        Raises:
+            LedgerConflictError: Another transaction changed one of the items first.
+        """
+        settled = tuple(settled)
+        known = await self.open_of(one.where for one in settled)
+        closed = 0
+        for one in settled:
+            stays = one.stays if one.problem is None else one.stays | {one.problem.kind}
+            for kind in known.get(one.where, {}).keys() - stays:
+                item = known[one.where].pop(kind)
+                await self.step(item.number, item.version, Action.CLOSED, at, state=CLOSED)
+                closed += 1
+        await self._open([one.problem for one in settled if one.problem is not None], known, at)
+        return closed
+
+    async def open_of(self, wheres: Iterable[RowKey]) -> dict[RowKey, dict[int, Row[Any]]]:
+        """The items of these rows that are not closed, by row and kind."""
+        found: dict[RowKey, dict[int, Row[Any]]] = {}
+        for keys in _batches(wheres):
+            query = select(ITEMS).where(_one_of(ITEMS, keys), ITEMS.c.state != CLOSED)
+            for item in await self._connection.execute(query):
+                found.setdefault((item.family, item.key), {})[item.kind] = item
+        return found
 
     async def close_other(self, kind: int, wheres: Collection[RowKey], at: datetime) -> None:
         """Closes the open items of a kind that are not about one of these."""
@@ -128,14 +194,6 @@ class DeskStore:
         for row in (await self._connection.execute(query)).all():
             if (row.family, row.key) not in wheres:
                 await self.step(row.number, row.version, Action.CLOSED, at, state=CLOSED)
-
-    async def open_count(self, wheres: Iterable[RowKey]) -> int:
-        """How many items of these rows are open."""
-        count = 0
-        for keys in _batches(wheres):
-            query = select(func.count()).where(_one_of(ITEMS, keys), ITEMS.c.state != CLOSED)
-            count += int(await self._connection.scalar(query) or 0)
-        return count
 
     async def step(  # an event and what it does to the item
         self,
@@ -146,6 +204,7 @@ class DeskStore:
         *,
         state: int | None = None,
         note: str = "",
+        detail: str = "",
         officer: str = "",
         **changed: object,
     ) -> None:
@@ -163,18 +222,26 @@ class DeskStore:
         )
         if result.rowcount != 1:
             raise LedgerConflictError("another transaction changed the same item first")
-        await self._note(number, version + 1, action, at, officer=officer, note=note)
+        event = _event(number, version + 1, action, at, officer=officer, note=note, detail=detail)
+        await self._connection.execute(insert(EVENTS).values(event))
 
     async def item(self, number: int) -> Item | None:
         """An item, or None where there is none of that number."""
         found = (await self._connection.execute(select(ITEMS).where(ITEMS.c.number == number))).one_or_none()
         return None if found is None else (await self._items([found]))[0]
 
+    async def note_outcome(self, number: int, outcome: str) -> None:
+        """Says on which grounds an item was settled, if it is."""
+        await self._connection.execute(
+            update(ITEMS).where(ITEMS.c.number == number, ITEMS.c.state == CLOSED).values(outcome=outcome)
+        )
+
     async def events(self, number: int) -> tuple[ItemEvent, ...]:
         """What happened to an item, oldest first."""
         rows = await self._connection.execute(select(EVENTS).where(EVENTS.c.item == number).order_by(EVENTS.c.version))
         return tuple(
-            ItemEvent(at=instant(row.at_us), officer=row.officer, action=row.action, note=row.note) for row in rows
+            ItemEvent(at=instant(row.at_us), officer=row.officer, action=row.action, note=row.note, detail=row.detail)
+            for row in rows
         )
 
     async def items(self, chosen: ItemFilter, *, limit: int, offset: int = 0) -> tuple[Item, ...]:
@@ -205,6 +272,13 @@ class DeskStore:
         )
         return tuple((row[0], int(row[1]), int(row[2])) for row in await self._connection.execute(query))
 
+    async def waiting(self) -> Waiting:
+        """How much is not closed, and how much of it holds somebody up."""
+        since = ITEMS.c.holding_up_since_us
+        query = select(func.count(), func.count(since), func.min(since)).where(ITEMS.c.state != CLOSED)
+        count, holding_up, oldest = (await self._connection.execute(query)).one()
+        return Waiting(int(count), int(holding_up), None if oldest is None else instant(oldest))
+
     async def unattributable(self) -> Mapping[CellKey, int]:
         """For each cell that has any: how many rows belong to nobody."""
         query = (
@@ -220,26 +294,24 @@ class DeskStore:
 
     # --- What officers decided ----------------------------------------------------------------------------------------------
 
-    async def correct(self, item: Item, row_digest: bytes, values: Mapping[str, str | None]) -> None:
-        """Keeps a correction for one state of a row. An earlier one of the same state goes on where this one is silent."""
-        before = (await self.verdicts([item.where])).corrections.get(item.where)
-        earlier = before.values if before is not None and before.row_digest == row_digest else {}
+    async def correct(self, item: Item, correction: Correction) -> None:
+        """Keeps a correction for one state of a row; an earlier one of the same state holds no longer."""
         kept = {
             "family": item.where[0],
             "key": item.where[1],
-            "row_digest": row_digest,
-            "columns": json.dumps({**earlier, **values}, ensure_ascii=False),
+            "row_digest": correction.row_digest,
+            "columns": json.dumps(dict(correction.values), ensure_ascii=False),
             "item": item.number,
         }
         await self._connection.execute(insert(CORRECTIONS).values(kept))
 
-    async def rule(self, item: Item, identity_digest: bytes, uscc: str) -> None:
+    async def rule(self, item: Item, ruling: Ruling) -> None:
         """Keeps whose a row is."""
         kept = {
             "family": item.where[0],
             "key": item.where[1],
-            "identity_digest": identity_digest,
-            "uscc": uscc,
+            "identity_digest": ruling.identity_digest,
+            "uscc": ruling.uscc,
             "item": item.number,
         }
         await self._connection.execute(insert(RULINGS).values(kept))
@@ -257,18 +329,14 @@ class DeskStore:
                 rulings[row.family, row.key] = Ruling(row.identity_digest, row.uscc)
         return Verdicts(corrections, rulings)
 
-    async def rulings_for(self, codes: Collection[str]) -> frozenset[RowKey]:
-        """Rows that an officer found to be one of these subjects'."""
-        query = select(RULINGS.c.family, RULINGS.c.key).where(RULINGS.c.uscc.in_(sorted(codes)))
-        return frozenset((row.family, row.key) for row in await self._connection.execute(query))
-
     # --- Rows -------------------------------------------------------------------------------------------------------------
 
-    async def seen(self, wheres: Iterable[RowKey]) -> dict[RowKey, SeenRow]:
-        """The index's state of these rows."""
+    async def seen(self, wheres: Iterable[RowKey], *, to_change: bool = False) -> dict[RowKey, SeenRow]:
+        """The index's state of these rows; where they are to be changed, nobody else changes them until this transaction ends."""
         found: dict[RowKey, SeenRow] = {}
         for keys in _batches(wheres):
-            for row in await self._connection.execute(select(ROWS).where(_one_of(ROWS, keys))):
+            query = select(ROWS).where(_one_of(ROWS, keys))
+            for row in await self._connection.execute(query.with_for_update() if to_change else query):
                 found[row.family, row.key] = _seen(row)
         return found
 
@@ -280,7 +348,10 @@ class DeskStore:
         registration_numbers: Collection[str],
         names: Collection[str],
     ) -> dict[RowKey, SeenRow]:
-        """The rows that say, or may say, something, and bear one of these identifiers."""
+        """The rows that say, or may say, something, and bear one of these identifiers or were ruled to be one of these codes'.
+
+        A code also bears the organisation code in it, whoever's it is.
+        """
         everything = sorted({*codes, *organisation_codes, *registration_numbers})
         query = select(ROWS).where(
             ROWS.c.is_withdrawn.is_(False),
@@ -289,21 +360,24 @@ class DeskStore:
                 ROWS.c.code.in_(everything),
                 ROWS.c.organisation_code.in_(everything),
                 ROWS.c.registration_number.in_(everything),
-                ROWS.c.name.in_(sorted(names)),
+                ROWS.c.name.in_(sorted(set(names) - {""})),
+                ROWS.c.ruled.in_(sorted(codes)),
+                ORGANISATION_IN_CODE.in_(sorted(organisation_codes)),
             ),
         )
         return {(row.family, row.key): _seen(row) for row in await self._connection.execute(query)}
 
     async def keep_seen(self, rows: Iterable[SeenRow], known: Mapping[RowKey, SeenRow]) -> None:
-        """Keeps the newest state of rows; `known` is what the index had."""
+        """Keeps the newest state of rows; `known` is what the index had, as `seen(..., to_change=True)` gave it."""
         new: list[SeenRow] = []
         changed: list[SeenRow] = []
         for row in rows:
             (changed if row.where in known else new).append(row)
         if new:
             await self._connection.execute(insert(ROWS), [_values(row) for row in new])
-        for row in changed:
-            await self._connection.execute(update(ROWS).where(_of(ROWS, row.where)).values(_values(row)))
+        if changed:
+            values = [_values(row) | {"its_family": row.where[0], "its_key": row.where[1]} for row in changed]
+            await self._connection.execute(_UPDATE_ROW, values)
 
     async def note_changes(self, changes: Iterable[tuple[str, SeenRow, int, int]], at: datetime) -> None:
         """Writes changes: (what, whose and of which days, old revision, new revision)."""
@@ -334,91 +408,83 @@ class DeskStore:
         """How far the platform was followed."""
         row = (await self._connection.execute(select(PLACE).where(PLACE.c.name == _PLACE))).one_or_none()
         if row is None:
-            return Place("", None)
-        return Place(row.cursor, None if row.reached_end_us is None else instant(row.reached_end_us))
+            return Place("", None, "")
+        return Place(row.cursor, None if row.reached_end_us is None else instant(row.reached_end_us), row.rules)
 
-    async def go_on(self, before: Place, cursor: str, reached_end_at: datetime | None) -> None:
+    async def go_on(self, before: Place, after: Place) -> None:
         """Moves the place.
 
         Raises:
             LedgerConflictError: Another replica moved it first.
         """
-        end = reached_end_at or before.reached_end_at
-        values = {"cursor": cursor, "reached_end_us": None if end is None else micros(end)}
+        end = after.reached_end_at
+        values = {
+            "cursor": after.cursor,
+            "reached_end_us": None if end is None else micros(end),
+            "rules": after.rules,
+        }
         result = await self._connection.execute(
-            update(PLACE).where(PLACE.c.name == _PLACE, PLACE.c.cursor == before.cursor).values(values)
+            update(PLACE)
+            .where(PLACE.c.name == _PLACE, PLACE.c.cursor == before.cursor, PLACE.c.rules == before.rules)
+            .values(values)
         )
         if result.rowcount == 1:
             return
-        if before.cursor:
+        if before != Place("", None, ""):
             raise LedgerConflictError("another replica followed the platform first")
         await self._connection.execute(insert(PLACE).values(name=_PLACE, **values))
 
     # --- Below ------------------------------------------------------------------------------------------------------------
 
-    async def _open_item(self, problem: RowProblem, at: datetime) -> tuple[int, int]:
-        """The item of a problem, opened or changed where that is due: its number and version.
+    async def _open(
+        self, problems: Iterable[RowProblem], known: Mapping[RowKey, Mapping[int, Row[Any]]], at: datetime
+    ) -> list[int]:
+        """The items of problems, opened or changed where that is due: their numbers.
 
-        A row that belongs to nobody is in doubt for whoever asks: that is one piece of work, not two.
+        A row that belongs to nobody is in doubt or unreadable for whoever asks: that is one piece of work, not two.
         """
-        if problem.kind == IN_DOUBT:
-            of_nobody = and_(_of(ITEMS, problem.where), ITEMS.c.kind == UNATTRIBUTABLE, ITEMS.c.state != CLOSED)
-            query = select(ITEMS.c.number, ITEMS.c.version).where(of_nobody)
-            if (same := (await self._connection.execute(query)).one_or_none()) is not None:
-                return same.number, same.version
-        mine = and_(_of(ITEMS, problem.where), ITEMS.c.kind == problem.kind, ITEMS.c.state != CLOSED)
-        query = select(ITEMS)
-        found = (await self._connection.execute(query.where(mine))).one_or_none()
-        said: dict[str, Any] = {
-            "field": problem.field[:200],
-            "problem": problem.problem[:1000],
-            "fault": problem.fault,
-            "cells": cells_text(problem.blocks),
-        }
-        if problem.row is not None:
-            said |= {"row": _row_text(problem), "supplier": problem.supplier}
-        if found is None:
-            values = {"row": "{}", "supplier": "", **said} | {
-                "kind": problem.kind,
-                "state": OPEN,
-                "opened_at_us": micros(at),
-                "family": problem.where[0],
-                "key": problem.where[1],
-                "version": 1,
-                "outcome": "",
-            }
-            number = await self._connection.scalar(insert(ITEMS).values(values).returning(ITEMS.c.number))
-            await self._note(int(number or 0), 1, Action.OPENED, at)
-            return int(number or 0), 1
-        if all(getattr(found, column, value) == value for column, value in said.items()):
-            return found.number, found.version
-        # What was given back has come again: somebody has to look anew.
-        await self.step(found.number, found.version, Action.CHANGED, at, state=OPEN, **said)
-        return found.number, found.version + 1
+        numbers: set[int] = set()
+        new: dict[tuple[RowKey, int], RowProblem] = {}
+        for problem in problems:
+            kinds = known.get(problem.where, {})
+            if problem.kind in _FOR_WHOEVER_ASKS and (of_nobody := kinds.get(UNATTRIBUTABLE)) is not None:
+                numbers.add(of_nobody.number)
+            elif (found := kinds.get(problem.kind)) is None:
+                new.setdefault((problem.where, problem.kind), problem)
+            elif found.number not in numbers:
+                numbers.add(found.number)
+                said = _said(problem)
+                if any(getattr(found, column) != value for column, value in said.items()):
+                    # What was given back has come again: somebody has to look anew.
+                    await self.step(found.number, found.version, Action.CHANGED, at, state=OPEN, **said)
+        if not new:
+            return sorted(numbers)
+        values = [
+            {"row": "{}", "row_digest": b"", "supplier": "", **_said(problem)}
+            | {"kind": problem.kind, "state": OPEN, "opened_at_us": micros(at), "version": 1, "outcome": ""}
+            | {"family": problem.where[0], "key": problem.where[1]}
+            for problem in new.values()
+        ]
+        opened = (await self._connection.execute(insert(ITEMS).returning(ITEMS.c.number), values)).scalars().all()
+        await self._connection.execute(insert(EVENTS), [_event(number, 1, Action.OPENED, at) for number in opened])
+        return sorted(numbers.union(opened))
 
-    async def _hold_up(self, number: int, version: int, uscc: str, at: datetime) -> None:
-        mine = and_(HELD_UP.c.item == number, HELD_UP.c.uscc == uscc)
-        if (await self._connection.execute(select(HELD_UP.c.item).where(mine))).first() is not None:
+    async def _hold_up(self, numbers: Sequence[int], uscc: str, at: datetime) -> None:
+        query = select(HELD_UP.c.item).where(HELD_UP.c.item.in_(numbers), HELD_UP.c.uscc == uscc)
+        told = set((await self._connection.execute(query)).scalars())
+        new = [number for number in numbers if number not in told]
+        if not new:
             return
-        await self._connection.execute(insert(HELD_UP).values(item=number, uscc=uscc, since_us=micros(at)))
         await self._connection.execute(
-            update(ITEMS)
-            .where(ITEMS.c.number == number, ITEMS.c.version == version, ITEMS.c.holding_up_since_us.is_(None))
-            .values(holding_up_since_us=micros(at))
+            insert(HELD_UP), [{"item": number, "uscc": uscc, "since_us": micros(at)} for number in new]
         )
-
-    async def _note(
-        self, number: int, version: int, action: Action, at: datetime, *, officer: str = "", note: str = ""
-    ) -> None:
-        values = {
-            "item": number,
-            "version": version,
-            "at_us": micros(at),
-            "officer": officer,
-            "action": str(action),
-            "note": note,
-        }
-        await self._connection.execute(insert(EVENTS).values(values))
+        result = await self._connection.execute(
+            update(ITEMS)
+            .where(ITEMS.c.number.in_(new), ITEMS.c.state != CLOSED)
+            .values(holding_up_since_us=func.coalesce(ITEMS.c.holding_up_since_us, micros(at)))
+        )
+        if result.rowcount != len(new):
+            raise LedgerConflictError("another transaction closed the same item first")
 
     async def _items(self, rows: Iterable[Row[Any]]) -> tuple[Item, ...]:
         rows = list(rows)
@@ -441,6 +507,7 @@ class DeskStore:
                 supplier=row.supplier,
                 cells=tuple(sorted(cells_from(row.cells))),
                 row=json.loads(row.row),
+                row_digest=row.row_digest,
                 held_up=tuple(held.get(row.number, ())),
                 holding_up_since=None if row.holding_up_since_us is None else instant(row.holding_up_since_us),
                 version=row.version,
@@ -450,11 +517,13 @@ class DeskStore:
         )
 
 
-def cells_text(cells: Iterable[CellKey]) -> str:
+@lru_cache(maxsize=1024)
+def cells_text(cells: frozenset[CellKey]) -> str:
     """Cells as a text that is the same for the same cells."""
     return json.dumps(sorted([domain, int(kind)] for domain, kind in cells))
 
 
+@lru_cache(maxsize=1024)
 def cells_from(text: str) -> frozenset[CellKey]:
     """Cells from their text."""
     return frozenset((domain, int(kind)) for domain, kind in json.loads(text))
@@ -468,10 +537,6 @@ def micros(at: datetime) -> int:
 def instant(number: int) -> datetime:
     """An instant from the tables."""
     return _EPOCH + timedelta(microseconds=number)
-
-
-def _of(table: Any, where: RowKey) -> ColumnElement[bool]:
-    return and_(table.c.family == where[0], table.c.key == where[1])
 
 
 def _one_of(table: Any, keys: list[RowKey]) -> ColumnElement[bool]:
@@ -496,14 +561,42 @@ def _lets_through(chosen: ItemFilter) -> ColumnElement[bool]:
     return and_(*conditions)
 
 
-def _row_text(problem: RowProblem) -> str:
-    row = problem.row
-    if row is None:
-        return "{}"
-    shown = {column: as_text(value) for column, value in row.values.items()}
-    if row.received_at is not None:
-        shown.setdefault(RECEIVED_AT, row.received_at.isoformat())
-    return json.dumps(shown, ensure_ascii=False)
+def _said(problem: RowProblem) -> dict[str, Any]:
+    """What an item says of a problem."""
+    said: dict[str, Any] = {
+        "field": problem.field[:200],
+        "problem": problem.problem[:1000],
+        "fault": problem.fault,
+        "cells": cells_text(problem.blocks),
+    }
+    if problem.row is not None:
+        said |= {
+            "row": json.dumps(dict(problem.row.columns), ensure_ascii=False),
+            "row_digest": problem.row.digest,
+            "supplier": problem.supplier,
+        }
+    return said
+
+
+def _event(
+    number: int,
+    version: int,
+    action: Action,
+    at: datetime,
+    *,
+    officer: str = "",
+    note: str = "",
+    detail: str = "",
+) -> dict[str, object]:
+    return {
+        "item": number,
+        "version": version,
+        "at_us": micros(at),
+        "officer": officer,
+        "action": str(action),
+        "note": note,
+        "detail": detail,
+    }
 
 
 def _seen(row: Row[Any]) -> SeenRow:
@@ -521,6 +614,7 @@ def _seen(row: Row[Any]) -> SeenRow:
         last_day=row.last_day,
         revision=row.revision,
         is_withdrawn=row.is_withdrawn,
+        ruled=row.ruled,
     )
 
 
@@ -540,4 +634,5 @@ def _values(row: SeenRow) -> dict[str, Any]:
         "last_day": row.last_day,
         "revision": row.revision,
         "is_withdrawn": row.is_withdrawn,
+        "ruled": row.ruled,
     }

@@ -29,6 +29,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    func,
     text,
 )
 
@@ -53,9 +54,14 @@ ROWS: Final = Table(
     Column("last_day", String(10), nullable=False),
     Column("revision", BigInteger, nullable=False),
     Column("is_withdrawn", Boolean, nullable=False),
+    Column("ruled", String),
 )
-for _column in ("code", "organisation_code", "registration_number", "name"):
+"""`ruled`: whose it is by an officer's ruling that holds for this state; empty: nobody's. Null: there is none."""
+for _column in ("code", "organisation_code", "registration_number", "name", "ruled"):
     Index(f"source_rows_{_column}", ROWS.c[_column])
+ORGANISATION_IN_CODE: Final = func.substr(ROWS.c.code, 9, 9)
+"""Characters 9 to 17 of a code are an organisation code."""
+Index("source_rows_organisation_in_code", ORGANISATION_IN_CODE)
 
 CHANGES: Final = Table(
     "changes",
@@ -82,8 +88,9 @@ PLACE: Final = Table(
     Column("name", String, primary_key=True),
     Column("cursor", Text, nullable=False),
     Column("reached_end_us", BigInteger),
+    Column("rules", String, nullable=False),
 )
-"""`reached_end_us`: when nothing more was to come. Null: never yet."""
+"""`reached_end_us`: when nothing more was to come. Null: never yet by these `rules`."""
 
 ITEMS: Final = Table(
     "items",
@@ -100,6 +107,7 @@ ITEMS: Final = Table(
     Column("supplier", String, nullable=False),
     Column("cells", Text, nullable=False),
     Column("row", Text, nullable=False),
+    Column("row_digest", LargeBinary, nullable=False),
     Column("holding_up_since_us", BigInteger),
     Column("version", Integer, nullable=False),
     Column("outcome", Text, nullable=False),
@@ -133,6 +141,7 @@ EVENTS: Final = Table(
     Column("officer", String, nullable=False),
     Column("action", String, nullable=False),
     Column("note", Text, nullable=False),
+    Column("detail", Text, nullable=False),
 )
 
 CORRECTIONS: Final = Table(

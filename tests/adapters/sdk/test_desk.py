@@ -3,17 +3,24 @@ platform has the last word on what it says anew."""
 
 from __future__ import annotations
 
+import asyncio
+import dataclasses
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import grpc
 import pytest
-from sqlalchemy import select
+import structlog
+from sqlalchemy import select, update
 
-from adapters.sdk.desk.tables import CHANGES
-from adapters.sdk.source import SourceError
+from adapters.sdk.desk.store import DeskStore
+from adapters.sdk.desk.tables import CHANGES, ITEMS, PLACE, ROWS
+from adapters.sdk.errors import LedgerConflictError
+from adapters.sdk.following import PAGE, Look
+from adapters.sdk.source import SourceError, Supplied, UnknownCursorError
 from contract.payloads import ENTITLED
 from huren.desk.v1 import desk_service_pb2, desk_service_pb2_grpc
 from huren.envelope.v1 import envelope_pb2
@@ -131,6 +138,7 @@ def changed(what: str, code: str, first: str = "2024-03-01", last: str = "2024-0
 async def test_an_unreadable_row_waits_for_an_officer_and_its_clock_starts_when_it_holds_somebody_up(
     province: Any, kit: Any
 ) -> None:
+    """T35."""
     province.platform.rows = (kit.penalty(fine="约三万"),)
     async with province.serving() as running, officer_of(running) as officer:
         before = await officer.only_item()
@@ -533,3 +541,395 @@ async def test_every_step_says_who_and_why(province: Any, kit: Any) -> None:
             ("", "opened", ""),
             (OPERATOR, "returned", "退回示例区局"),
         ]
+
+
+# --- Never clearer --------------------------------------------------------------------------------------------------------
+
+
+async def finds_nothing_in(province: Any, kit: Any) -> None:
+    """From now on no search finds anything: what is found is found by the index."""
+
+    async def answer(_: Any) -> Any:
+        return kit.answer(at=province.clock())
+
+    province.platform.answer = answer
+
+
+async def test_a_row_that_an_officer_gave_to_a_subject_is_not_lost_with_the_row(province: Any, kit: Any) -> None:
+    province.platform.rows = (kit.penalty(**NO_NAME),)
+    await finds_nothing_in(province, kit)
+    async with province.serving() as running, officer_of(running) as officer:
+        item = await officer.only_item()
+        await officer.decide(item, assignment=desk_service_pb2.Assignment(uscc=kit.USCC))
+        first = await cell(running)
+        assert first.state == FOUND
+        province.platform.rows = ()
+        assert (await cell(running)).records == first.records
+        assert (await officer.only_item(kinds=[ITEM_MISSING])).held_up == [kit.USCC]
+
+
+async def test_an_officers_finding_is_a_change_for_the_subject_that_he_named(province: Any, kit: Any) -> None:
+    province.platform.rows = (kit.penalty(**NO_NAME),)
+    async with province.serving() as running, officer_of(running) as officer:
+        await officer.decide(await officer.only_item(), assignment=desk_service_pb2.Assignment(uscc=kit.OTHER))
+        assert await changes(running) == [
+            changed("arrived", ""),
+            changed("reassigned", ""),
+            changed("arrived", kit.OTHER),
+        ]
+
+
+async def test_the_finding_that_a_row_is_nobodys_leaves_it_counted(province: Any, kit: Any) -> None:
+    province.platform.rows = (kit.penalty(uscc="", org=""),)
+    async with province.serving() as running, officer_of(running) as officer:
+        assert (await cell(running)).reason == IN_DOUBT
+        after = await officer.decide(await officer.only_item(), assignment=desk_service_pb2.Assignment(uscc=""))
+        assert (after.kind, after.state) == (ITEM_OF_NOBODY, OPEN)
+        assert await counted(running) == {kit.MARKET: 1}
+        assert (await cell(running)).state == CLEAR
+
+
+async def test_rows_of_which_nobody_can_read_whose_they_are_belong_to_nobody(province: Any, kit: Any) -> None:
+    unknown = dataclasses.replace(kit.penalty("x-1"), form="X")
+    province.platform.rows = (kit.penalty(uscc=Decimal("91.1")), unknown)
+    async with province.serving() as running, officer_of(running) as officer:
+        assert {(item.kind, item.fault) for item in await officer.items()} == {(ITEM_OF_NOBODY, "whose_unreadable")}
+        assert (await counted(running))[kit.MARKET] == 2
+        refused = next(item for item in await officer.items() if item.family == "P")
+        with pytest.raises(grpc.aio.AioRpcError) as told:
+            await officer.decide(refused, assignment=desk_service_pb2.Assignment(uscc=kit.USCC))
+        assert code_of(told.value) == "DECISION_DOES_NOT_FIT"
+        values = [desk_service_pb2.ColumnValue(column="uscc", value=kit.USCC)]
+        done = await officer.decide(refused, correction=desk_service_pb2.Correction(values=values))
+        assert done.state == CLOSED
+
+
+async def test_rows_of_a_form_that_the_platform_does_not_know_stop_nobody(
+    province: Any, kit: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    province.platform.rows = (dataclasses.replace(kit.penalty("x-1"), form="X"), kit.penalty(fine="约1.5"))
+    by_key = province.platform.by_key
+
+    async def knows_its_own(keys: Any) -> Any:
+        if any(family not in {"P", "L"} for family, _ in keys):
+            raise SourceError("no such family")
+        return await by_key(keys)
+
+    monkeypatch.setattr(province.platform, "by_key", knows_its_own)
+    async with province.serving() as running, officer_of(running) as officer:
+        province.platform.rows = (province.platform.rows[0], kit.penalty())
+        assert (await officer.rerun()).closed == 1
+        assert [item.family for item in await officer.items()] == ["X"]
+
+
+async def test_a_row_of_nobody_that_is_gone_counts_until_somebody_confirms_that_it_was_withdrawn(
+    province: Any, kit: Any
+) -> None:
+    province.platform.rows = (kit.penalty(**NO_NAME),)
+    async with province.serving() as running, officer_of(running) as officer:
+        province.platform.rows = ()
+        assert (await officer.rerun()).closed == 0
+        assert await counted(running) == {kit.MARKET: 1}
+        item = await officer.only_item(kinds=[ITEM_MISSING])
+        await officer.decide(item, withdrawal=desk_service_pb2.Withdrawal(withdrawn=True))
+        assert not await officer.items()
+        assert await counted(running) == {}
+
+
+async def test_a_row_that_came_back_as_it_was_is_no_question_any_more(province: Any, kit: Any) -> None:
+    province.platform.rows = (kit.penalty(),)
+    async with province.serving() as running, officer_of(running) as officer:
+        for closes in ("rerun", "decide", "follow"):
+            province.platform.rows = ()
+            await cell(running)
+            item = await officer.only_item(kinds=[ITEM_MISSING])
+            province.platform.rows = (kit.penalty(),)
+            if closes == "rerun":
+                assert (await officer.rerun()).closed == 1
+            elif closes == "decide":
+                with pytest.raises(grpc.aio.AioRpcError) as refused:
+                    await officer.decide(item, withdrawal=desk_service_pb2.Withdrawal(withdrawn=True))
+                assert code_of(refused.value) == "DECISION_DOES_NOT_FIT"
+            else:
+                province.platform.history.clear()
+                await running.follow()
+                province.platform.history.append(kit.penalty())
+                await running.follow()
+            assert not await officer.items(), closes
+        assert await changes(running) == [changed("arrived", kit.USCC)]
+
+
+async def test_a_row_that_said_something_else_before_it_vanished_is_not_listed_as_it_was(
+    province: Any, kit: Any
+) -> None:
+    province.platform.rows = (kit.penalty(),)
+    async with province.serving() as running:
+        assert (await cell(running)).state == FOUND
+        province.platform.rows = (kit.penalty(fine="9.000000", content="罚款9万元"),)
+        await running.follow()
+        province.platform.rows = ()
+        said = await cell(running)
+        assert (said.state, said.reason, len(said.records)) == (UNAVAILABLE, UNREADABLE, 0)
+
+
+async def test_a_code_with_the_subjects_organisation_code_in_it_is_found_by_the_index(province: Any, kit: Any) -> None:
+    province.platform.rows = (kit.penalty(uscc=kit.code("92130200" + kit.USCC[8:17]), name="示例另一商店"),)
+    await finds_nothing_in(province, kit)
+    async with province.serving() as running:
+        assert (await cell(running)).reason == IN_DOUBT
+
+
+async def test_two_rows_of_one_key_contradict_each_other(province: Any, kit: Any) -> None:
+    province.platform.rows = (
+        kit.penalty(),
+        kit.penalty(**NO_NAME),
+        kit.penalty("p-2"),
+        kit.penalty("p-2", type="其他"),
+    )
+    async with province.serving() as running, officer_of(running) as officer:
+        assert [(item.key, item.kind, item.fault) for item in await officer.items()] == [
+            ("p-1", ITEM_OF_NOBODY, "of_nobody"),
+            ("p-2", ITEM_UNREADABLE, "keys_differ"),
+        ]
+        assert await counted(running) == {kit.MARKET: 1}
+
+
+async def test_nothing_is_concluded_where_the_platform_was_not_followed_for_too_long(province: Any, kit: Any) -> None:
+    async with province.serving() as running:
+        assert (await cell(running)).state == CLEAR
+        province.clock.now += kit.catalogue.freshness_limit(kit.MARKET)
+        said = await cell(running)
+        assert (said.state, said.reason) == (UNAVAILABLE, SILENT)
+        await running.follow()
+        assert (await cell(running)).state == CLEAR
+
+
+async def test_other_rules_read_everything_again_and_nothing_is_concluded_before(province: Any, kit: Any) -> None:
+    province.platform.rows = (kit.penalty(**NO_NAME),)
+    async with province.serving() as running:
+        async with running.database.write() as connection:
+            await connection.execute(update(PLACE).values(rules="an older catalogue"))
+            await connection.execute(update(ROWS).values(cells="[]", outcome="outside_catalogue"))
+            await connection.execute(update(ITEMS).values(state=CLOSED))
+        going = running.program.follower
+        await going._place()  # what the first step of following does
+        assert (await cell(running)).reason == SILENT
+        await running.follow()
+        assert (await cell(running)).state == CLEAR
+        assert await counted(running) == {kit.MARKET: 1}
+
+
+# --- Following ------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_platform_that_lost_the_place_is_followed_from_the_first_row_again(
+    province: Any, kit: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    province.platform.rows = (kit.penalty(), kit.penalty("p-2"))
+    async with province.serving() as running:
+        supplied_since = province.platform.supplied_since
+
+        async def restored(cursor: str, limit: int) -> Any:
+            if cursor == "2":
+                raise UnknownCursorError("never gave that cursor")
+            return await supplied_since(cursor, limit)
+
+        monkeypatch.setattr(province.platform, "supplied_since", restored)
+        province.platform.history.clear()
+        province.platform.rows = (kit.penalty(), kit.penalty("p-2", uscc=kit.OTHER), kit.penalty("p-3"))
+        assert await running.follow() == Look(rows=3, changed=2, expected=None)
+        assert [what for what, *_ in await changes(running)] == [*["arrived"] * 2, "reassigned", *["arrived"] * 2]
+
+
+async def test_a_platform_that_has_more_and_does_not_go_on_is_told(
+    province: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with province.serving() as running:
+
+        async def stands_still(cursor: str, _: int) -> Any:
+            return Supplied(rows=(), cursor=cursor, is_all=False)
+
+        monkeypatch.setattr(province.platform, "supplied_since", stands_still)
+        with pytest.raises(SourceError, match="does not go on"):
+            await running.follow()
+
+
+async def test_a_step_that_breaks_off_keeps_nothing_and_is_done_again(
+    province: Any, kit: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    province.follows = False
+    province.platform.rows = tuple(kit.penalty(f"p-{number:04}", fine="约1.5") for number in range(PAGE + 1))
+    async with province.serving() as running, officer_of(running) as officer:
+        settle, steps = DeskStore.settle, iter((True, False))
+
+        async def breaks_off(store: Any, settled: Any, at: Any) -> int:
+            done: int = await settle(store, settled, at)
+            if not next(steps):
+                raise KeyboardInterrupt  # what no handler of ours takes
+            return done
+
+        monkeypatch.setattr(DeskStore, "settle", breaks_off)
+        with pytest.raises(KeyboardInterrupt):
+            raise await _caught(running.follow())
+        monkeypatch.setattr(DeskStore, "settle", settle)
+        assert len(await officer.exported()) == 200
+        assert len(await changes(running)) == PAGE
+        assert (await running.follow()).changed == 1
+        assert len(await changes(running)) == PAGE + 1
+
+
+async def _caught(work: Any) -> BaseException:
+    """What the work raises, as a value: an event loop ends where a KeyboardInterrupt leaves a task."""
+    try:
+        await work
+    except BaseException as error:  # noqa: BLE001 - given back, and raised by the caller
+        return error
+    raise AssertionError
+
+
+async def test_two_replicas_that_follow_at_once_do_it_once(province: Any, kit: Any) -> None:
+    province.follows = False
+    province.platform.rows = tuple(kit.penalty(f"p-{number:03}", **NO_NAME) for number in range(50))
+    async with province.serving() as one, province.serving() as other:
+        told = await asyncio.gather(one.follow(), other.follow(), return_exceptions=True)
+        assert {type(result) for result in told} <= {Look, LedgerConflictError}
+        await one.follow()
+        assert len(await changes(one)) == 50
+        assert await counted(other) == {kit.MARKET: 50}
+
+
+async def test_an_older_state_of_a_row_never_takes_the_place_of_a_newer_one(
+    province: Any, kit: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While an officer has a row read again, the row becomes the subject's, and following sees that first."""
+    province.platform.rows = (kit.penalty(uscc=kit.OTHER, fine="约1.5", name="示例另一有限公司"),)
+    await finds_nothing_in(province, kit)
+    async with province.serving() as running, officer_of(running) as officer:
+        by_key = province.platform.by_key
+
+        async def overtaken(keys: Any) -> Any:
+            old = await by_key(keys)
+            monkeypatch.setattr(province.platform, "by_key", by_key)
+            province.platform.rows = (kit.penalty(),)
+            await running.follow()
+            return old
+
+        item = await officer.only_item()
+        monkeypatch.setattr(province.platform, "by_key", overtaken)
+        await officer.rerun(item.number)
+        assert not await officer.items()
+        assert (await cell(running)).state == FOUND
+
+
+async def test_a_fault_of_ours_is_told_without_a_row_and_following_goes_on(
+    province: Any, kit: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with province.serving() as running:
+
+        async def faulty(*_: Any) -> Any:
+            raise ValueError(kit.NAME)
+
+        monkeypatch.setattr(province.platform, "supplied_since", faulty)
+        with structlog.testing.capture_logs() as logs:
+            await running.program.follower.look_first(patience_s=60)
+        assert [(entry["log_level"], entry["reason"]) for entry in logs] == [("error", "ValueError")]
+        assert kit.NAME not in repr(logs)
+
+
+# --- What an officer saw ----------------------------------------------------------------------------------------------------
+
+
+async def test_a_decision_is_about_the_row_that_the_officer_saw(province: Any, kit: Any) -> None:
+    province.registry.register(kit.USCC, kit.HOME)
+    kinds: list[tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = [
+        (
+            {"fine": "约1.5"},
+            {"fine": "约1.5", "content": "罚款9万元"},
+            {
+                "correction": desk_service_pb2.Correction(
+                    values=[desk_service_pb2.ColumnValue(column="fine", value="1.5")]
+                )
+            },
+        ),
+        (
+            {"uscc": "", "org": ""},
+            {"uscc": "", "org": "9*******X"},
+            {"assignment": desk_service_pb2.Assignment(uscc=kit.OTHER)},
+        ),
+    ]
+    async with province.serving() as running, officer_of(running) as officer:
+        for before, after, decision in kinds:
+            province.platform.rows = (kit.penalty(**before),)
+            await running.follow()
+            item = await officer.only_item()
+            province.platform.rows = (kit.penalty(**after),)
+            with pytest.raises(grpc.aio.AioRpcError) as refused:
+                await officer.decide(item, **decision)
+            assert code_of(refused.value) == "ITEM_CHANGED"
+            now = await officer.only_item()
+            assert (now.number, now.version) == (item.number, item.version + 1)
+            assert (await cell(running)).state == UNAVAILABLE
+
+
+async def test_a_decision_that_the_platform_cannot_confirm_changes_nothing(
+    province: Any, kit: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    province.platform.rows = (kit.penalty("n-1", **NO_NAME), kit.penalty("p-1", fine="约1.5"))
+
+    async def silent(_: Any) -> Any:
+        raise SourceError("not now")
+
+    values = [desk_service_pb2.ColumnValue(column="fine", value="1.5")]
+    async with province.serving() as running, officer_of(running) as officer:
+        of_nobody, unreadable = before = await officer.items()
+        with monkeypatch.context() as patched:
+            patched.setattr(province.platform, "by_key", silent)
+            for item, decision in (
+                (of_nobody, {"assignment": desk_service_pb2.Assignment(uscc=kit.USCC)}),
+                (unreadable, {"correction": desk_service_pb2.Correction(values=values)}),
+            ):
+                with pytest.raises(grpc.aio.AioRpcError) as refused:
+                    await officer.decide(item, **decision)
+                assert code_of(refused.value) == "PLATFORM_SILENT"
+        assert await officer.items() == before
+        assert (await cell(running)).reason == UNREADABLE
+
+
+async def test_the_time_of_receipt_is_corrected_like_a_column(province: Any, kit: Any) -> None:
+    province.platform.rows = (dataclasses.replace(kit.penalty(), received_at=None),)
+    async with province.serving() as running, officer_of(running) as officer:
+        item = await officer.only_item()
+        assert item.field == "received_at"
+        values = [desk_service_pb2.ColumnValue(column="received_at", value="2024-03-08 10:00:00")]
+        done = await officer.decide(item, correction=desk_service_pb2.Correction(values=values))
+        assert done.state == CLOSED
+        assert (await cell(running)).state == FOUND
+
+
+async def test_the_desk_keeps_no_column_that_the_form_does_not_read(province: Any, kit: Any) -> None:
+    personal = "示例某人"
+    unknown = dataclasses.replace(kit.penalty("x-1", legal_person=personal), form="X")
+    province.platform.rows = (
+        kit.penalty(fine="约1.5", legal_person=personal),
+        kit.penalty("p-2", more=personal),
+        unknown,
+    )
+    async with province.serving() as running, officer_of(running) as officer:
+        await cell(running)
+        exported = await officer.exported()
+        assert len(exported) == 3
+        assert not any(personal in column.value for one in exported for column in one.row)
+        assert "legal_person" not in {column.column for one in exported for column in one.row}
+        assert [one.column for one in exported[-1].row] == ["received_at"]
+
+
+async def test_numbers_beyond_any_item_are_not_found(province: Any) -> None:
+    async with province.serving() as running, officer_of(running) as officer:
+        for number in (1, 2**63, 2**64 - 1):
+            with pytest.raises(grpc.aio.AioRpcError) as refused:
+                await officer.item(number)
+            assert code_of(refused.value) == "ITEM_NOT_FOUND"
+            with pytest.raises(grpc.aio.AioRpcError) as refused:
+                await officer.rerun(number)
+            assert code_of(refused.value) == "ITEM_NOT_FOUND"
+        assert await officer.exported(2**64 - 1) == []

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -19,7 +20,7 @@ from adapters.sdk.forms import columns_of
 from adapters.sdk.mapping import Readable, Unreadable, map_row
 from adapters.sdk.profile import Dated, Span
 from adapters.sdk.profile_check import check_profile
-from adapters.sdk.source import RawRow, SourceAnswer, SourceError
+from adapters.sdk.source import RawRow, SourceAnswer, SourceError, UnknownCursorError
 from adapters.shanxi import source, wire
 from adapters.shanxi.profile import NAMES, PROFILE
 from adapters.shanxi.source import ShanxiSource
@@ -458,6 +459,14 @@ async def test_rows_are_fetched_by_their_keys_as_they_stand_now(open_bench: Open
     by_key = {(row.form, row.key): row for row in truth.rows}
     assert found == {key: None if key in {gone, never} else by_key[key] for key in (*penalties, *entries, never)}
     assert bench.faults.calls.count("QueryById") == 4
+
+
+async def test_a_place_that_the_platform_does_not_know_is_said_to_be_unknown(open_bench: Open) -> None:
+    async with open_bench(SMALL) as bench:
+        _, cursor = await everything(bench.source)
+        places = dict.fromkeys(json.loads(cursor), "of another platform")
+        with pytest.raises(UnknownCursorError, match="E410"):
+            await bench.source.supplied_since(json.dumps(places), 10)
 
 
 async def test_nothing_is_asked_for_no_keys_and_a_key_of_no_form_is_refused(open_bench: Open) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from adapters.sdk.mapping import Readable, Unreadable, map_row
 from adapters.sdk.profile_check import check_profile, columns_read
-from adapters.sdk.source import RawRow, SourceAnswer, SourceError
+from adapters.sdk.source import RawRow, SourceAnswer, SourceError, UnknownCursorError
 from adapters.tianjin.client import read_retry_after
 from adapters.tianjin.profile import PROFILE
 from contract.catalogue import PENALTY, SERIOUS_LIST
@@ -747,7 +747,7 @@ async def test_a_cursor_of_another_source_is_refused(open_bench: Open, cursor: s
 
 async def test_a_place_that_the_platform_does_not_know_any_more_is_an_error(open_bench: Open) -> None:
     async with open_bench(SMALL) as bench:
-        with pytest.raises(SourceError, match="4101"):
+        with pytest.raises(UnknownCursorError, match="4101"):
             await bench.source.supplied_since('{"penalties":"c-999","serious-lists":""}', 10)
 
 

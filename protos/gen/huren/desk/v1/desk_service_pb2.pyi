@@ -251,12 +251,15 @@ class ItemEvent(_message.Message):
     OFFICER_FIELD_NUMBER: _builtins.int
     ACTION_FIELD_NUMBER: _builtins.int
     NOTE_FIELD_NUMBER: _builtins.int
+    DETAIL_FIELD_NUMBER: _builtins.int
     officer: _builtins.str
     """The officer; empty where the adapter itself did it."""
     action: _builtins.str
     """What, as a stable code, for example `opened`, `returned`, `corrected`, `assigned`, `closed`."""
     note: _builtins.str
     """Basis or note."""
+    detail: _builtins.str
+    """What was decided: columns with their new values, or whose the row is. Empty: nothing of that kind."""
     @_builtins.property
     def at(self) -> _timestamp_pb2.Timestamp:
         """When."""
@@ -268,10 +271,11 @@ class ItemEvent(_message.Message):
         officer: _builtins.str = ...,
         action: _builtins.str = ...,
         note: _builtins.str = ...,
+        detail: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "at", b"at", "note", b"note", "officer", b"officer"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "at", b"at", "detail", b"detail", "note", b"note", "officer", b"officer"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

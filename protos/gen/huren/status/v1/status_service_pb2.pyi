@@ -135,6 +135,44 @@ class PeerHealth(_message.Message):
 Global___PeerHealth: _TypeAlias = PeerHealth  # noqa: Y015
 
 @_typing.final
+class DeskState(_message.Message):
+    """The work that waits at a province's data desk, in numbers only."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OPEN_FIELD_NUMBER: _builtins.int
+    HOLDING_UP_FIELD_NUMBER: _builtins.int
+    HOLDING_UP_SINCE_FIELD_NUMBER: _builtins.int
+    FOLLOWED_AT_FIELD_NUMBER: _builtins.int
+    open: _builtins.int
+    """Items that are not closed."""
+    holding_up: _builtins.int
+    """Those of them that hold somebody up."""
+    @_builtins.property
+    def holding_up_since(self) -> _timestamp_pb2.Timestamp:
+        """Since when the oldest of those does. Unset: none does."""
+
+    @_builtins.property
+    def followed_at(self) -> _timestamp_pb2.Timestamp:
+        """When the source was followed to its end last. Unset: never yet, and nothing is concluded before."""
+
+    def __init__(
+        self,
+        *,
+        open: _builtins.int = ...,
+        holding_up: _builtins.int = ...,
+        holding_up_since: _timestamp_pb2.Timestamp | None = ...,
+        followed_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["followed_at", b"followed_at", "holding_up_since", b"holding_up_since"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["followed_at", b"followed_at", "holding_up", b"holding_up", "holding_up_since", b"holding_up_since", "open", b"open"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeskState: _TypeAlias = DeskState  # noqa: Y015
+
+@_typing.final
 class GetMemberStatusResponse(_message.Message):
     """The condition of a member."""
 
@@ -151,6 +189,7 @@ class GetMemberStatusResponse(_message.Message):
     SOURCES_FIELD_NUMBER: _builtins.int
     PEERS_FIELD_NUMBER: _builtins.int
     COVERAGE_STATEMENT_ID_FIELD_NUMBER: _builtins.int
+    DESK_FIELD_NUMBER: _builtins.int
     province: _common_pb2.Province.ValueType
     """The member."""
     role: _envelope_pb2.MemberRole.ValueType
@@ -187,6 +226,10 @@ class GetMemberStatusResponse(_message.Message):
     def peers(self) -> _containers.RepeatedCompositeFieldContainer[Global___PeerHealth]:
         """Gateways: the provinces as they see them."""
 
+    @_builtins.property
+    def desk(self) -> Global___DeskState:
+        """Adapters: what waits at the data desk."""
+
     def __init__(
         self,
         *,
@@ -201,10 +244,11 @@ class GetMemberStatusResponse(_message.Message):
         sources: _abc.Iterable[Global___SourceFreshness] | None = ...,
         peers: _abc.Iterable[Global___PeerHealth] | None = ...,
         coverage_statement_id: _builtins.bytes = ...,
+        desk: Global___DeskState | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["catalogue", b"catalogue", "certificate_not_after", b"certificate_not_after", "clock", b"clock", "signing_key", b"signing_key"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["catalogue", b"catalogue", "certificate_not_after", b"certificate_not_after", "clock", b"clock", "desk", b"desk", "signing_key", b"signing_key"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalogue", b"catalogue", "certificate_not_after", b"certificate_not_after", "clock", b"clock", "contracts", b"contracts", "coverage_statement_id", b"coverage_statement_id", "peers", b"peers", "province", b"province", "role", b"role", "signing_key", b"signing_key", "software_version", b"software_version", "sources", b"sources"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalogue", b"catalogue", "certificate_not_after", b"certificate_not_after", "clock", b"clock", "contracts", b"contracts", "coverage_statement_id", b"coverage_statement_id", "desk", b"desk", "peers", b"peers", "province", b"province", "role", b"role", "signing_key", b"signing_key", "software_version", b"software_version", "sources", b"sources"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
