@@ -31,8 +31,9 @@ from contract.province import Province
 from huren.envelope.v1 import envelope_pb2
 from runtime.clock import system_clock
 from sandbox.pki import make_pki
+from sandbox.platforms import asides_of
 from sandbox.registry_file import write_registry
-from sandbox.world import generate
+from sandbox.world import Aside, World, generate
 
 SEED: Final = 20260901
 SIZE: Final = 400
@@ -47,6 +48,7 @@ class Running:
         provinces: The provinces that run; others were left out.
         day: The legal day in which it was started; the invented world is of this day.
         announced: What each process announced.
+        asides: What the platforms hold besides, which discloses nothing, or not simply.
         ended: Gives the processes that ended by themselves since the last call, each as the failure to show.
     """
 
@@ -54,6 +56,7 @@ class Running:
     provinces: tuple[Province, ...]
     day: date
     announced: Mapping[str, Mapping[str, Any]]
+    asides: tuple[Aside, ...]
     ended: Callable[[], tuple[FederationError, ...]]
 
 
@@ -64,6 +67,7 @@ def federation(
     without: Iterable[Province] = (),
     seed: int = SEED,
     size: int = SIZE,
+    dirt: int = 0,
     progress: Callable[[str], None] = lambda _: None,
     stop: threading.Event | None = None,
 ) -> Iterator[Running]:
@@ -74,6 +78,7 @@ def federation(
         without: Provinces that are not started: their platform, adapter and gateway.
         seed: Which world.
         size: How many enterprises it has.
+        dirt: How many asides each platform holds besides (`World.asides`).
         progress: Told what is being waited for.
         stop: Once it is set, starting is given up. What runs already is the block's business.
 
@@ -89,10 +94,11 @@ def federation(
     with emptied(layout.directory):
         try:
             progress("准备数据与密钥 · preparing data and keys")
-            _prepare(layout, seed=seed, size=size, day=today)
+            world = generate(seed=seed, size=size, day=today)
+            _prepare(layout, world, seed=seed, size=size)
             progress("启动四地平台 · starting the platforms")
             for province in provinces:
-                command = platform_command(layout, province, seed=seed, size=size, day=today)
+                command = platform_command(layout, province, seed=seed, size=size, day=today, dirt=dirt)
                 processes.start(f"{province.slug}-platform", command)
             processes.wait_for(f"{province.slug}-platform" for province in provinces)
             progress("启动四地适配器 · starting the adapters")
@@ -108,17 +114,17 @@ def federation(
             processes.wait_for(f"{province.slug}-gateway" for province in provinces)
             processes.require_serving(provinces, envelope_pb2.MEMBER_ROLE_GATEWAY)
             write_members(layout, provinces, processes.announced)
-            yield Running(layout, provinces, today, processes.announced, processes.ended)
+            asides = tuple(aside for province in provinces for aside in asides_of(world, province, dirt))
+            yield Running(layout, provinces, today, processes.announced, asides, processes.ended)
         finally:
             processes.stop()
             layout.members.unlink(missing_ok=True)
 
 
-def _prepare(layout: Layout, *, seed: int, size: int, day: date) -> None:
+def _prepare(layout: Layout, world: World, *, seed: int, size: int) -> None:
     for folder in (layout.directory / "run", layout.directory / "logs", *(layout.province(p) for p in Province)):
         folder.mkdir(parents=True)
     make_pki(layout.pki.directory, Province, system_clock())
-    world = generate(seed=seed, size=size, day=day)
     write_registry(world, layout.registry)
     cast = {
         role: {
@@ -128,5 +134,5 @@ def _prepare(layout: Layout, *, seed: int, size: int, day: date) -> None:
         }
         for role, enterprise in world.cast.items()
     }
-    document = {"seed": seed, "size": size, "day": day.isoformat(), "cast": cast}
+    document = {"seed": seed, "size": size, "day": world.day.isoformat(), "cast": cast}
     layout.world.write_text(json.dumps(document, ensure_ascii=False, indent=1) + "\n", "utf-8")

@@ -93,6 +93,9 @@ def _setting(text: str) -> wire.ColumnValue:
     return wire.ColumnValue(column=column, value=value)
 
 
+_MAX_DIRT: Final = 16
+"""There are so many kinds of such rows (`sandbox.world.AsideKind`), and one of each."""
+
 _Directory = Annotated[
     Path, typer.Option("--dir", help="互认环境所在目录。 Directory of the sandbox federation.", file_okay=False)
 ]
@@ -110,6 +113,15 @@ def up(
             help="不启动的省（市），可重复。 A province that is not started; may be repeated.",
         ),
     ] = None,
+    dirt: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=_MAX_DIRT,
+            metavar="N",
+            help="各平台另有几条不能直接采信的数据，每类一条。 So many rows of each platform are not simply true.",
+        ),
+    ] = 0,
 ) -> None:
     """在本机启动四地平台、适配器和网关，Ctrl-C 停止。 Run the whole federation on this machine until Ctrl-C.
 
@@ -117,7 +129,7 @@ def up(
     """
     from cli.up import run  # noqa: PLC0415  # so that `huren verify` does not load the sandbox
 
-    raise typer.Exit(run(directory, without or []))
+    raise typer.Exit(run(directory, without or [], dirt))
 
 
 @app.command()
@@ -209,8 +221,12 @@ def status(directory: _Directory = DEFAULT_DIRECTORY, as_json: _Json = False) ->
 _MAX_VERSION: Final = 2**32 - 1
 
 _Desk = Annotated[
-    Province,
-    typer.Option("--province", parser=_province, metavar="PROVINCE", help="哪个省（市）的工作台。 Whose desk."),
+    str,  # not `Province`: where the option is missing, typer would offer the numbers of an enum
+    typer.Option(
+        "--province",
+        metavar="|".join(province.slug for province in Province),
+        help="哪个省（市）的工作台。 Whose desk.",
+    ),
 ]
 _Number = Annotated[int, typer.Argument(parser=_number, metavar="N", help="编号。 Number of the item.")]
 _Basis = Annotated[
@@ -264,7 +280,7 @@ def quarantine_list(
     from cli.quarantine import Desk, list_items  # noqa: PLC0415  # as above
 
     chosen = _item_filter(holding_up=holding_up, kinds=kind, supplier=supplier, uscc=uscc, everything=everything)
-    raise typer.Exit(list_items(Desk(directory, province, as_json), chosen, limit))
+    raise typer.Exit(list_items(Desk(directory, _province(province), as_json), chosen, limit))
 
 
 @quarantine_app.command("show")
@@ -274,7 +290,7 @@ def quarantine_show(
     """查看一条：问题、影响、原始数据、经过。 Show an item: what is wrong, whom it holds up, the row, what happened."""
     from cli.quarantine import Desk, show_item  # noqa: PLC0415  # as above
 
-    raise typer.Exit(show_item(Desk(directory, province, as_json), number))
+    raise typer.Exit(show_item(Desk(directory, _province(province), as_json), number))
 
 
 @quarantine_app.command("export")
@@ -293,7 +309,7 @@ def quarantine_export(
     from cli.quarantine import Desk, export_items  # noqa: PLC0415  # as above
 
     chosen = _item_filter(holding_up=holding_up, kinds=kind, supplier=supplier, uscc=uscc, everything=everything)
-    raise typer.Exit(export_items(Desk(directory, province, as_json), chosen, out))
+    raise typer.Exit(export_items(Desk(directory, _province(province), as_json), chosen, out))
 
 
 @quarantine_app.command("return")
@@ -415,12 +431,12 @@ def quarantine_rerun(
     """按来源现状重新识读。 Read the rows again as they stand in the source now; what can be used is closed."""
     from cli.quarantine import Desk, rerun_items  # noqa: PLC0415  # as above
 
-    raise typer.Exit(rerun_items(Desk(directory, province, as_json), numbers or []))
+    raise typer.Exit(rerun_items(Desk(directory, _province(province), as_json), numbers or []))
 
 
 def _decide(
     directory: Path,
-    province: Province,
+    province: str,
     number: int,
     decision: wire.Decision,
     *,
@@ -432,7 +448,7 @@ def _decide(
 
     if not basis.strip():
         raise typer.BadParameter("请写明处理依据 · name the basis of the decision")
-    return decide_item(Desk(directory, province, as_json), number, decision, basis=basis, version=version)
+    return decide_item(Desk(directory, _province(province), as_json), number, decision, basis=basis, version=version)
 
 
 def _item_filter(

@@ -18,9 +18,10 @@ import grpc
 from rich.table import Table
 
 from cli.calling import operator_tls
+from cli.faults import FAULTS, FIELDS
 from cli.layout import FederationError, Layout
 from cli.report import NotServedError, UnreachableError, error_json
-from cli.terminal import bold, complain, emit, error_document, say, visible, wide
+from cli.terminal import bold, command, complain, emit, error_document, say, visible, wide
 from contract.catalogue import PENALTY, SERIOUS_LIST, published_catalogues
 from contract.days import CHINA, china_day, from_timestamp, parse_day
 from contract.deadlines import DESK_RULES
@@ -42,8 +43,19 @@ _RERUN_TIMEOUT_S: Final = 900.0
 """Every open row is read again, one page after the other."""
 
 _PAGE_SIZE: Final = 100
-_WIDTH: Final = 140
+_WIDTH: Final = 100
 _SHOWN_HELD_UP: Final = 20
+_HEADS: Final = (
+    "编号\nno.",
+    "类别\nkind",
+    "影响主体\nholds up",
+    "期限\ndue",
+    "问题\nproblem",
+    "来源单位\nsupplier",
+    "状态\nstate",
+    "天数\ndays",
+)
+_FOLDED: Final = frozenset({"问题\nproblem", "来源单位\nsupplier"})
 
 T = TypeVar("T")
 
@@ -75,7 +87,16 @@ ACTIONS: Final[Mapping[str, Words]] = {
     "refused": Words("拒收", "refused"),
     "closed": Words("办结", "closed"),
 }
-"""By the code in ItemEvent.action."""
+"""By the code in ItemEvent.action, and in Item.outcome where nobody gave a basis."""
+
+_WHAT_NEXT: Final[Mapping[int, tuple[tuple[str, ...], ...]]] = {
+    wire.ITEM_KIND_UNREADABLE: (("correct", "--set", "列=值"), ("return",)),
+    wire.ITEM_KIND_IN_DOUBT: (("assign", "--to", "统一社会信用代码"), ("assign", "--to-nobody"), ("return",)),
+    wire.ITEM_KIND_UNATTRIBUTABLE: (("assign", "--to", "统一社会信用代码"), ("assign", "--to-nobody"), ("return",)),
+    wire.ITEM_KIND_MISSING: (("confirm", "--withdrawn"), ("confirm", "--still-in-force")),
+    wire.ITEM_KIND_HELD_DELIVERY: (("release",), ("release", "--refuse")),
+}
+"""How an item of each kind is usually settled: commands of `huren quarantine` with their options."""
 
 _STEPS: Final[Mapping[str, Words]] = {rule.step: rule.words for rule in DESK_RULES}
 _RECORD_KINDS: Final = {PENALTY: "行政处罚", SERIOUS_LIST: "严重失信主体名单"}
@@ -105,6 +126,7 @@ def list_items(desk: Desk, chosen: wire.ItemFilter, limit: int) -> int:
             emit(list_document(answer, now))
         else:
             show_list(answer, now)
+            _hint(desk, answer.items)
 
     return _run(desk, work, show)
 
@@ -121,6 +143,7 @@ def show_item(desk: Desk, number: int) -> int:
             emit(full_document(answer, now))
         else:
             show_full(answer, now)
+            _what_next(desk, answer.item)
 
     return _run(desk, work, show)
 
@@ -136,7 +159,7 @@ def export_items(desk: Desk, chosen: wire.ItemFilter, out: Path) -> int:
         if desk.as_json:
             emit({"result": "exported", "items": len(items), "file": str(out)})
         else:
-            say(f"已导出{len(items)}条 {len(items)} items: {out}")
+            say(f"已导出{len(items)}条 {visible(str(out))} · {len(items)} items written")
 
     return _run(desk, work, show)
 
@@ -163,7 +186,8 @@ def decide_item(desk: Desk, number: int, decision: wire.Decision, *, basis: str,
         if desk.as_json:
             emit({"result": "decided", "item": item_document(item, system_clock())})
         else:
-            say(decided_line(item))
+            for line in decided_lines(item):
+                say(line)
 
     return _run(desk, work, show)
 
@@ -235,8 +259,9 @@ def _run(
             complain(error.detail.message_zh, error.detail.message_en)
         return EXIT_NOT_DONE
     except UnreachableError as error:
-        zh = f"{error.province.name_zh}适配器未应答（{error.status}）。请确认 huren up 正在运行。"
-        en = f"The adapter of {error.province.name_en} did not answer ({error.status}). Does `huren up` run?"
+        log = Layout(desk.directory.resolve()).log(f"{error.province.slug}-adapter")
+        zh = f"{error.province.name_zh}适配器未应答（{error.status}）。请确认 huren up 正在运行，日志：{log}"
+        en = f"The adapter of {error.province.name_en} did not answer ({error.status}). Does `huren up` run? Log: {log}"
         return _not_done(desk, "ADAPTER_UNREACHABLE", zh, en)
     except FederationError as error:
         return _not_done(desk, "NO_FEDERATION", error.zh, error.en)
@@ -286,6 +311,7 @@ def item_document(item: wire.Item, now: datetime) -> dict[str, Any]:
         "key": item.key,
         "field": item.field,
         "problem": item.problem,
+        "fault": {"code": item.fault, "zh": FAULTS.get(item.fault, ""), "en": item.problem},
         "supplier": item.supplier,
         "cells": [
             {"domain": cell.domain, "kind": common_pb2.RecordKind.Name(cell.kind).removeprefix("RECORD_KIND_")}
@@ -327,6 +353,7 @@ def full_document(answer: wire.GetItemResponse, now: datetime) -> dict[str, Any]
                 "officer": event.officer,
                 "action": event.action,
                 "note": event.note,
+                "detail": event.detail,
             }
             for event in answer.events
         ],
@@ -355,7 +382,7 @@ def due_words(item: wire.Item, today: date) -> str:
 
     Where the last day of all is past, it is that one, as past.
     """
-    if not item.deadlines:
+    if not item.deadlines or item.state == wire.ITEM_STATE_CLOSED:
         return ""
     ahead = [one for one in item.deadlines if parse_day(one.day) >= today]
     one = ahead[0] if ahead else item.deadlines[-1]
@@ -371,23 +398,26 @@ def show_list(answer: wire.ListItemsResponse, now: datetime) -> None:
         return
     today = china_day(now)
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for head in ("编号", "类别", "状态", "问题", "来源单位", "影响主体", "天数", "期限"):
-        table.add_column(head, overflow="fold")
+    for head in _HEADS:
+        table.add_column(head, overflow="fold", no_wrap=head not in _FOLDED)
     for item in answer.items:
         held_up = str(len(item.held_up))
         table.add_row(
             str(item.number),
             visible(_zh(KINDS, item.kind)),
-            visible(_zh(STATES, item.state)),
-            visible(f"{item.field}：{item.problem}"),
+            bold(held_up) if item.held_up and item.state != wire.ITEM_STATE_CLOSED else held_up,
+            visible(due_words(item, today)).replace("（", "\n（", 1).replace(" 已逾期", "\n已逾期"),
+            visible(_problem_zh(item)),
             visible(item.supplier or "（未注明）"),
-            bold(held_up) if item.held_up else held_up,
+            visible(_zh(STATES, item.state)),
             str(age_days(item, now)),
-            visible(due_words(item, today)),
         )
     wide(_WIDTH).print(table)
     if answer.next_page_token:
         say(f"只显示前{len(answer.items)}条，用 --limit 查看更多 · only the first {len(answer.items)}; see --limit")
+    if answer.suppliers:
+        say()
+        say("各来源单位（不限于上列条件） · by supplier, whatever was asked for:")
     for one in answer.suppliers:
         supplier = one.supplier or "（未注明来源单位）"
         say(
@@ -400,12 +430,7 @@ def show_full(answer: wire.GetItemResponse, now: datetime) -> None:
     for name, value in facts(answer.item, now):
         say(f"{name}  {value}")
     say()
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("列 column", overflow="fold")
-    table.add_column("值 value", overflow="fold")
-    for one in answer.row:
-        table.add_row(visible(one.column), visible(one.value) if one.HasField("value") else "（空值 null）")
-    wide().print(table)
+    _show_row(answer.row, wrong=answer.item.field)
     say()
     for event in answer.events:
         words = ACTIONS.get(event.action, Words(event.action, event.action))
@@ -414,9 +439,27 @@ def show_full(answer: wire.GetItemResponse, now: datetime) -> None:
             f"{from_timestamp(event.at).astimezone(CHINA):%Y-%m-%d %H:%M}",
             who,
             f"{words.zh} {words.en}",
-            event.note,
+            " ".join(part for part in (event.note, visible(event.detail)) if part),
         ]
         say("  ".join(part for part in said if part))
+
+
+def _show_row(row: Iterable[wire.ColumnValue], *, wrong: str) -> None:
+    """The columns that hold something, and the one that is wrong; of the others only that they hold nothing."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for head in ("列 column", "值 value", ""):
+        table.add_column(head, overflow="fold")
+    nothing: dict[str, list[str]] = {}
+    for one in row:
+        held = "" if one.value else "空白 empty" if one.HasField("value") else "空值 null"
+        if held and one.column != wrong:
+            nothing.setdefault(held, []).append(one.column)
+        else:
+            mark = bold("◀ 有问题 problem") if one.column == wrong else ""
+            table.add_row(visible(one.column), visible(one.value) or f"（{held}）", mark)
+    wide().print(table)
+    for held, columns in sorted(nothing.items()):
+        say(f"{held}: {'、'.join(columns)}")
 
 
 def facts(item: wire.Item, now: datetime) -> Iterator[tuple[str, str]]:
@@ -425,7 +468,7 @@ def facts(item: wire.Item, now: datetime) -> Iterator[tuple[str, str]]:
     yield "编号 number", f"{item.number}（第{item.version}版 version {item.version}）"
     yield "类别 kind", f"{kind.zh} {kind.en}" if kind else str(item.kind)
     yield "状态 state", f"{state.zh} {state.en}" if state else str(item.state)
-    yield "问题 problem", f"{item.field}：{item.problem}"
+    yield "问题 problem", problem_words(item)
     yield "数据 row", f"{item.family} {item.key}"
     yield "来源单位 supplier", item.supplier or "（未注明）"
     yield (
@@ -438,22 +481,56 @@ def facts(item: wire.Item, now: datetime) -> Iterator[tuple[str, str]]:
         shown = "、".join(item.held_up[:_SHOWN_HELD_UP])
         more = "" if len(item.held_up) <= _SHOWN_HELD_UP else " …"
         yield "影响主体 holds up", f"{len(item.held_up)}（{shown}{more}）"
-    for one in item.deadlines:
+    for one in [] if item.state == wire.ITEM_STATE_CLOSED else item.deadlines:
         words = _STEPS.get(one.step, Words(one.step, one.step))
         provisional = "暂定至" if one.provisional else ""
         suffix = " provisional" if one.provisional else ""
         yield f"{words.zh} {words.en}", f"{provisional}{one.day}（{one.label}）{suffix}"
     if item.outcome:
-        yield "处理结果 outcome", item.outcome
+        yield "处理结果 outcome", _outcome_words(item)
 
 
-def decided_line(item: wire.Item) -> str:
-    """What a decision came to."""
+def decided_lines(item: wire.Item) -> Iterator[str]:
+    """What a decision came to, and what that means for those whom the item holds up."""
     state = STATES.get(item.state)
-    said = f"已记录。编号{item.number}：{state.zh} {state.en}" if state else f"已记录。编号{item.number}"
+    yield f"已记录。编号{item.number}：{state.zh} {state.en}" if state else f"已记录。编号{item.number}"
+    if item.state != wire.ITEM_STATE_CLOSED:
+        yield f"仍不能使用 still of no use: {problem_words(item)}"
+    elif item.held_up:
+        yield f"所影响的主体（{len(item.held_up)}个）可再次申请报告 · whom it held up ({len(item.held_up)}) may ask again"
+
+
+def problem_words(item: wire.Item) -> str:
+    """Where and why a row cannot be used, in Chinese and English."""
+    return f"{_problem_zh(item)} · {item.problem}" if item.fault in FAULTS else _problem_zh(item)
+
+
+def _problem_zh(item: wire.Item) -> str:
+    return f"{FIELDS.get(item.field, item.field)}：{FAULTS.get(item.fault, item.problem)}"
+
+
+def _outcome_words(item: wire.Item) -> str:
+    words = ACTIONS.get(item.outcome)
+    return f"{words.zh} {words.en}" if words else item.outcome
+
+
+def _hint(desk: Desk, items: Sequence[wire.Item]) -> None:
+    if items:
+        say()
+        say(f"查看并处理 to look at one: {_command(desk, 'show', str(items[0].number))}")
+
+
+def _what_next(desk: Desk, item: wire.Item) -> None:
     if item.state == wire.ITEM_STATE_CLOSED:
-        return f"{said}（{item.outcome}）" if item.outcome else said
-    return f"{said}；{item.field}：{item.problem}"
+        return
+    say()
+    say("处理方式，均须写明依据 · what may be done, each with its basis:")
+    for words, *options in _WHAT_NEXT.get(item.kind, ()):
+        say(f"  {_command(desk, words, str(item.number))} {' '.join([*options, '--basis', '依据'])}")
+
+
+def _command(desk: Desk, *words: str) -> str:
+    return command("quarantine", *words, "--province", desk.province.slug, "--dir", str(desk.directory))
 
 
 def _zh(words: Mapping[int, Words], number: int) -> str:
@@ -511,7 +588,7 @@ def write_csv(items: Sequence[wire.ExportedItem], out: Path) -> None:
                 _zh(KINDS, item.kind),
                 _zh(STATES, item.state),
                 item.field,
-                item.problem,
+                f"{FAULTS[item.fault]} · {item.problem}" if item.fault in FAULTS else item.problem,
                 item.supplier,
                 item.family,
                 item.key,

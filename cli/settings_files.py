@@ -19,10 +19,10 @@ _ADAPTER: Final = envelope_pb2.MEMBER_ROLE_ADAPTER
 _GATEWAY: Final = envelope_pb2.MEMBER_ROLE_GATEWAY
 
 
-def platform_command(layout: Layout, province: Province, *, seed: int, size: int, day: date) -> list[str]:
+def platform_command(layout: Layout, province: Province, *, seed: int, size: int, day: date, dirt: int) -> list[str]:
     """Starts a province's platform."""
     command = [f"sandbox.platforms.{province.slug}"]
-    command += ["--seed", str(seed), "--size", str(size), "--day", day.isoformat()]
+    command += ["--seed", str(seed), "--size", str(size), "--day", day.isoformat(), "--dirt", str(dirt)]
     command += ["--announce", str(layout.announcement(f"{province.slug}-platform"))]
     if province in _SUPPLIED_AS_FILES:
         command += ["--dir", str(layout.province(province) / "platform")]
@@ -35,9 +35,8 @@ _SUPPLIED_AS_FILES: Final = frozenset({Province.BEIJING, Province.HEBEI})
 def adapter_command(layout: Layout, province: Province, platform: Mapping[str, Any]) -> list[str]:
     """Writes an adapter's settings, by what its platform announced, and starts it by them."""
     me = MemberPeer(province, _ADAPTER)
-    settings = (
-        _member_settings(layout, province, me, "adapter", trusting=Authority.MEMBERS, further=_DESK)
-        + _table("source", _SOURCE_SETTINGS[province](platform))
+    settings = _member_settings(layout, province, me, "adapter", trusting=Authority.MEMBERS, further=_DESK) + _table(
+        "source", _SOURCE_SETTINGS[province](platform)
     )
     return _program(f"adapters.{province.slug}", layout.province(province) / "adapter.toml", settings)
 

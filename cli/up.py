@@ -13,20 +13,26 @@ from rich.table import Table
 from cli.federation import FederationError, Running, StoppedError, federation
 from cli.terminal import command, complain, say, wide
 from contract.province import Province
+from contract.reasons import Words
+from sandbox.world import Outcome
 
 _WIDTH: Final = 120
 _POLL_S: Final = 0.5
+_HOLDS_UP: Final = {
+    Outcome.UNREADABLE: Words("无法识读", "unreadable"),
+    Outcome.IN_DOUBT: Words("主体待核对", "in doubt"),
+}
 
 
-def run(directory: Path, without: Sequence[Province]) -> int:
+def run(directory: Path, without: Sequence[Province], dirt: int) -> int:
     """Starts, says where everything is, waits, stops. Returns the exit code."""
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     whole = True
     try:
-        with federation(directory, without=without, progress=complain, stop=stop) as running:
-            _show(running)
+        with federation(directory, without=without, dirt=dirt, progress=complain, stop=stop) as running:
+            show(running)
             while not stop.wait(_POLL_S):
                 for failure in running.ended():
                     whole = False
@@ -40,7 +46,8 @@ def run(directory: Path, without: Sequence[Province]) -> int:
     return 0 if whole else 1
 
 
-def _show(running: Running) -> None:
+def show(running: Running) -> None:
+    """What runs where, and what to try."""
     table = Table(title="互认环境已就绪 · the federation is up", box=None, title_justify="left", pad_edge=False)
     for head in ("省（市）", "网关 gateway", "适配器 adapter", "网关指标 metrics", "适配器指标 metrics"):
         table.add_column(head)
@@ -56,8 +63,24 @@ def _show(running: Running) -> None:
     for role, subject in running.layout.cast().items():
         say(f"  {subject['uscc']}  {subject['name']}  ({role})")
     directory = str(running.layout.directory)
+    if running.asides:
+        _show_dirt(running, directory)
     first = next(iter(running.layout.cast().values()))
     say()
     say(f"  {command('report', 'request', first['uscc'], '--dir', directory)}")
     say(f"  {command('status', '--dir', directory)}")
     say("Ctrl-C 停止 · Ctrl-C stops everything")
+
+
+def _show_dirt(running: Running, directory: str) -> None:
+    """What is not simple in the platforms, and whose reports that holds up."""
+    say()
+    say(f"各平台另有不能直接采信的数据共{len(running.asides)}条，以下主体因此暂不能取得报告，直至数据专员处理：")
+    say(f"{len(running.asides)} rows of the platforms are not simply true. No report until an officer acted, for:")
+    for aside in running.asides:
+        words = _HOLDS_UP.get(aside.kind.outcome)
+        if words is not None:
+            where = aside.fact.province.name_zh
+            say(f"  {aside.fact.subject.uscc}  {aside.fact.subject.name}  {where}：{words.zh} {words.en}")
+    first = running.asides[0].fact.province.slug
+    say(f"  {command('quarantine', 'list', '--province', first, '--dir', directory)}")

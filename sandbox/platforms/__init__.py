@@ -10,6 +10,7 @@ import argparse
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import islice
@@ -20,11 +21,12 @@ from aiohttp import web
 
 from contract.days import parse_day
 from contract.money import Fen, MoneyUnit
+from contract.province import Province
 from huren.fragment.v1 import record_pb2
 from runtime.clock import system_clock
 from runtime.errors import ListenError
 from runtime.process import StopSignal, announce, run_process
-from sandbox.world import Enterprise, World, generate
+from sandbox.world import Aside, Enterprise, FactState, Outcome, World, generate
 
 CATEGORY_WORDS: Final[Mapping[record_pb2.PenaltyCategory.ValueType, str]] = {
     record_pb2.PENALTY_CATEGORY_WARNING: "警告",
@@ -46,8 +48,8 @@ CATEGORY_WORDS: Final[Mapping[record_pb2.PenaltyCategory.ValueType, str]] = {
 
 _SUPPLY_EVERY: Final = timedelta(hours=1)
 
-Load = Callable[[World, Path], Awaitable[Mapping[str, str]]]
-"""Fills a platform in a folder with a world; returns what its adapter must know to reach it."""
+Load = Callable[[World, Path, int], Awaitable[Mapping[str, str]]]
+"""Fills a platform in a folder with a world and so many of its asides; returns what its adapter must know to reach it."""
 Advance = Callable[[Path, datetime], Awaitable[None]]
 """Makes the platform say that everything up to an instant was supplied."""
 
@@ -60,6 +62,47 @@ def wan_yuan(amount: Fen | None) -> str:
 def name_on(subject: Enterprise, day: date) -> str:
     """The name that a decision of that day bears."""
     return next((name for name, last in sorted(subject.former_names, key=lambda n: n[1]) if day <= last), subject.name)
+
+
+_AT_THE_DESK: Final = (Outcome.UNREADABLE, Outcome.IN_DOUBT, Outcome.COUNTED)
+"""What comes of asides that the data desk shows; those that hold a subject up first."""
+
+
+def asides_of(world: World, province: Province, dirt: int) -> tuple[Aside, ...]:
+    """So many asides of a province: those that the data desk shows come before the others."""
+    order = {outcome: number for number, outcome in enumerate(_AT_THE_DESK)}
+    ours = [aside for aside in world.asides if aside.fact.province is province]
+    return tuple(sorted(ours, key=lambda aside: order.get(aside.kind.outcome, len(order)))[:dirt])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionColumns:
+    """Which columns of a platform's decisions hold what an aside does not say simply.
+
+    Attributes:
+        name: Column of it, likewise `uscc`, `organisation_code`, `registration_number`, `fine` and `state`.
+        states: What stands in the column of the state.
+    """
+
+    name: str
+    uscc: str
+    organisation_code: str
+    registration_number: str
+    fine: str
+    state: str
+    states: Mapping[FactState, str]
+
+    def written(self, aside: Aside) -> dict[str, str]:
+        """What stands in these columns of the row of an aside. The fine is left out where it is that of the fact."""
+        written = aside.written
+        fine = {} if written.fine is None else {self.fine: written.fine}
+        return fine | {
+            self.name: written.name,
+            self.uscc: written.uscc,
+            self.organisation_code: written.organisation_code,
+            self.registration_number: written.registration_number,
+            self.state: self.states[aside.state],
+        }
 
 
 _Item = TypeVar("_Item")
@@ -92,7 +135,7 @@ def run_supplier(argv: Sequence[str] | None, load: Load, advance: Advance) -> in
 
     async def supply(stop: StopSignal) -> None:
         world = world_of(arguments)
-        facts = await load(world, folder)
+        facts = await load(world, folder, arguments.dirt)
         if arguments.announce is not None:
             announce(arguments.announce, facts)
         await keep_supplying(stop, folder, advance, every=_SUPPLY_EVERY)
@@ -179,3 +222,4 @@ def _add_world_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, required=True, help="which world")
     parser.add_argument("--size", type=int, required=True, help="how many enterprises it has")
     parser.add_argument("--day", type=parse_day, required=True, help="the day on which it stands, YYYY-MM-DD")
+    parser.add_argument("--dirt", type=int, default=0, help="so many rows that are not simply true (%(default)s)")

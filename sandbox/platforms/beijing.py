@@ -1,6 +1,8 @@
 """Stand-in of Beijing's exchange database, as adapters/beijing/README.md describes it.
 
-python -m sandbox.platforms.beijing --dir DIR --seed 1 --size 200 --day 2026-11-22
+    python -m sandbox.platforms.beijing --dir DIR --seed 1 --size 200 --day 2026-11-22
+
+With `--dirt N` it holds N rows more that disclose nothing, or not simply (`World.asides`).
 """
 
 from __future__ import annotations
@@ -18,8 +20,8 @@ from contract.days import CHINA
 from contract.province import Province
 from contract.uscc import organisation_code
 from huren.common.v1 import common_pb2
-from sandbox.platforms import CATEGORY_WORDS, batches, name_on, run_supplier, wan_yuan
-from sandbox.world import ListFact, PenaltyFact, World
+from sandbox.platforms import CATEGORY_WORDS, DecisionColumns, asides_of, batches, name_on, run_supplier, wan_yuan
+from sandbox.world import Aside, FactState, ListFact, PenaltyFact, World
 
 DATABASE_FILE: Final = "beijing.sqlite"
 
@@ -59,6 +61,21 @@ _NO_END: Final = "2099-12-31"
 _BLANKS_EVERY: Final = 7
 """Every so many rows have blanks around the code: the platform's text compares byte by byte, and nobody cleans it."""
 _BATCH: Final = 1000
+_COLUMNS: Final = DecisionColumns(
+    name="CF_XDR_MC",
+    uscc="CF_XDR_SHXYM",
+    organisation_code="CF_XDR_ZZJG",
+    registration_number="CF_XDR_GSZC",
+    fine="CF_NR_FK",
+    state="ZT",
+    states={
+        FactState.IN_FORCE: "1",
+        FactState.REVOKED: "2",
+        FactState.REPAIRED: "3",
+        FactState.NOT_A_PENALTY: "1",  # the category says so
+    },
+)
+_NO_PENALTY: Final = "不予处罚"
 
 _METADATA: Final = MetaData()
 
@@ -88,12 +105,13 @@ for _followed in (_T_XZCF, _T_YZSX):
     Index(f"I_{_followed.name}_GJSJ", _followed.c.GJSJ, _followed.c.ID)
 
 
-async def load_beijing(world: World, url: str) -> None:
+async def load_beijing(world: World, url: str, *, dirt: int = 0) -> None:
     """Creates the tables anew and fills them with the world's facts of Beijing, in one transaction.
 
     Args:
         world: What is true.
         url: SQLAlchemy URL with an asynchronous driver, for example `sqlite+aiosqlite:////path/to/file`.
+        dirt: How many of the world's asides it holds besides.
     """
     engine = create_async_engine(url)
     penalties = (fact for fact in world.penalties if fact.province is Province.BEIJING)
@@ -104,6 +122,7 @@ async def load_beijing(world: World, url: str) -> None:
             await connection.run_sync(_METADATA.create_all)
             for table, rows in (
                 (_T_XZCF, (_penalty_row(number, fact) for number, fact in enumerate(penalties))),
+                (_T_XZCF, (_aside_row(aside) for aside in asides_of(world, Province.BEIJING, dirt))),
                 (_T_YZSX, (_list_row(number, fact) for number, fact in enumerate(entries))),
                 (_T_GJ, _supply_rows(world.as_of)),
             ):
@@ -130,15 +149,15 @@ async def advance_beijing(url: str, to: datetime, *, domain: str | None = None) 
         await engine.dispose()
 
 
-async def supply_beijing(url: str, fact: PenaltyFact | ListFact, at: datetime | str) -> None:
-    """Supplies a fact: as a new row, or as a change of the row that has its key. `T_GJ` stays as it is.
+async def supply_beijing(url: str, fact: PenaltyFact | ListFact | Aside, at: datetime | str) -> None:
+    """Supplies a fact or an aside: as a new row, or as a change of the row that has its key. `T_GJ` stays as it is.
 
     Args:
         url: As for `load_beijing`.
-        fact: The fact.
+        fact: The fact or the aside.
         at: When its load began, or what the platform writes in place of that.
     """
-    table, row = (_T_XZCF, _penalty_row(0, fact)) if isinstance(fact, PenaltyFact) else (_T_YZSX, _list_row(0, fact))
+    table, row = _supplied(fact)
     row["GJSJ"] = at if isinstance(at, str) else _china_time(at)
     engine = create_async_engine(url)
     try:
@@ -147,6 +166,16 @@ async def supply_beijing(url: str, fact: PenaltyFact | ListFact, at: datetime | 
             await connection.execute(table.insert(), row)
     finally:
         await engine.dispose()
+
+
+def _supplied(fact: PenaltyFact | ListFact | Aside) -> tuple[Table, dict[str, str]]:
+    match fact:
+        case PenaltyFact():
+            return _T_XZCF, _penalty_row(0, fact)
+        case Aside():
+            return _T_XZCF, _aside_row(fact)
+        case ListFact():
+            return _T_YZSX, _list_row(0, fact)
 
 
 def _penalty_row(number: int, fact: PenaltyFact) -> dict[str, str]:
@@ -181,6 +210,11 @@ def _penalty_row(number: int, fact: PenaltyFact) -> dict[str, str]:
         "ZT": "1",
         "GJSJ": _china_time(fact.received_at),
     }
+
+
+def _aside_row(aside: Aside) -> dict[str, str]:
+    row = _penalty_row(0, aside.fact) | _COLUMNS.written(aside)
+    return row | {"CF_CFLB": _NO_PENALTY} if aside.state is FactState.NOT_A_PENALTY else row
 
 
 def _list_row(number: int, fact: ListFact) -> dict[str, str]:
@@ -231,8 +265,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     return run_supplier(argv, _load, _advance)
 
 
-async def _load(world: World, folder: Path) -> Mapping[str, str]:
-    await load_beijing(world, _url(folder))
+async def _load(world: World, folder: Path, dirt: int) -> Mapping[str, str]:
+    await load_beijing(world, _url(folder), dirt=dirt)
     return {"database_url": _url(folder)}
 
 

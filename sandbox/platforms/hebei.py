@@ -1,6 +1,8 @@
 """Stand-in of Hebei's drop folder, as adapters/hebei/README.md describes it. The same world gives the same bytes.
 
-python -m sandbox.platforms.hebei --dir DIR --seed 1 --size 200 --day 2026-11-22
+    python -m sandbox.platforms.hebei --dir DIR --seed 1 --size 200 --day 2026-11-22
+
+With `--dirt N` it holds N rows more that disclose nothing, or not simply (`World.asides`).
 """
 
 from __future__ import annotations
@@ -27,8 +29,8 @@ from contract.province import Province
 from contract.uscc import check_character, organisation_code
 from sandbox.dice import Dice
 from sandbox.dirt import CATALOGUE, Dirt, RowColumns
-from sandbox.platforms import CATEGORY_WORDS, name_on, run_supplier, wan_yuan
-from sandbox.world import ListFact, PenaltyFact, World, generate
+from sandbox.platforms import CATEGORY_WORDS, DecisionColumns, asides_of, name_on, run_supplier, wan_yuan
+from sandbox.world import Aside, FactState, ListFact, PenaltyFact, World, generate
 
 _DEPARTMENTS: Final[Mapping[str, str]] = {
     "market_regulation": "130201",
@@ -93,6 +95,20 @@ _ENTRY_COLUMNS: Final = (
     ),
     *("列入决定机关", "列入决定机关代码", "期限届满日期", "移出日期", "数据来源单位", "当前状态", "数据更新时间戳"),
 )
+_COLUMNS: Final = DecisionColumns(
+    name="行政相对人名称",
+    uscc="行政相对人代码_1(统一社会信用代码)",
+    organisation_code="行政相对人代码_2(组织机构代码)",
+    registration_number="行政相对人代码_3(工商登记码)",
+    fine="罚款金额(万元)",
+    state="当前状态",
+    states={
+        FactState.IN_FORCE: "0",
+        FactState.REVOKED: "1",
+        FactState.REPAIRED: "2",
+        FactState.NOT_A_PENALTY: "3",
+    },
+)
 _NO_END: Final = "2099/12/31"
 _PROVINCE_CODE: Final = "130000"
 _ZIP_DAY: Final = (1980, 1, 1, 0, 0, 0)
@@ -100,13 +116,14 @@ _ZIP_DAY: Final = (1980, 1, 1, 0, 0, 0)
 _XLSX_DAY: Final = datetime(2000, 1, 1)  # noqa: DTZ001 - openpyxl takes no offset
 
 
-def drop_hebei(world: World, folder: Path) -> tuple[Path, ...]:
-    """Drops the world's facts of Hebei, one file of each form with its receipt.
+def drop_hebei(world: World, folder: Path, *, dirt: int = 0) -> tuple[Path, ...]:
+    """Drops the world's facts of Hebei and so many of its asides, one file of each form with its receipt.
 
     Returns:
         The data files.
     """
     penalties = [_decision_row(fact) for fact in world.penalties if fact.province is Province.HEBEI]
+    penalties += [aside_row(aside) for aside in asides_of(world, Province.HEBEI, dirt)]
     entries = [_entry_row(fact) for fact in world.list_entries if fact.province is Province.HEBEI]
     return drop(folder, penalties, entries, up_to=world.as_of, number=1)
 
@@ -245,6 +262,12 @@ def _decision_row(fact: PenaltyFact) -> tuple[str, ...]:
             "数据更新时间戳": _china_time(fact.received_at),
         },
     )
+
+
+def aside_row(aside: Aside) -> tuple[str, ...]:
+    """An aside as a file of decisions holds it."""
+    row = dict(zip(_DECISION_COLUMNS, _decision_row(aside.fact), strict=True))
+    return _in_order(_DECISION_COLUMNS, row | _COLUMNS.written(aside))
 
 
 def _entry_row(fact: ListFact) -> tuple[str, ...]:
@@ -423,8 +446,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     return run_supplier(argv, _load, _advance)
 
 
-async def _load(world: World, folder: Path) -> Mapping[str, str]:
-    drop_hebei(world, folder)
+async def _load(world: World, folder: Path, dirt: int) -> Mapping[str, str]:
+    drop_hebei(world, folder, dirt=dirt)
     return {"drop_folder": str(folder)}
 
 

@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
@@ -26,7 +27,16 @@ from contract.province import Province
 from contract.uscc import organisation_code
 from huren.fragment.v1 import record_pb2
 from runtime.process import StopSignal, run_process
-from sandbox.platforms import CATEGORY_WORDS, name_on, serve, server_options, up_to_this_hour, world_of
+from sandbox.platforms import (
+    CATEGORY_WORDS,
+    DecisionColumns,
+    asides_of,
+    name_on,
+    serve,
+    server_options,
+    up_to_this_hour,
+    world_of,
+)
 from sandbox.world import Aside, FactState, ListFact, PenaltyFact, World
 
 APP_KEY: Final = "huren-14"
@@ -89,12 +99,20 @@ _TABLES: Final = {
     "category": tuple((code, CATEGORY_WORDS[category]) for category, code in _CATEGORY_CODES.items()),
     "list": tuple(_LISTS.values()),
 }
-_STATES: Final = {
-    FactState.IN_FORCE: "A",
-    FactState.REVOKED: "C",
-    FactState.REPAIRED: "R",
-    FactState.NOT_A_PENALTY: "N",
-}
+_COLUMNS: Final = DecisionColumns(
+    name="EntName",
+    uscc="CreditCode",
+    organisation_code="OrgCode",
+    registration_number="RegNo",
+    fine="FineAmount",
+    state="State",
+    states={
+        FactState.IN_FORCE: "A",
+        FactState.REVOKED: "C",
+        FactState.REPAIRED: "R",
+        FactState.NOT_A_PENALTY: "N",
+    },
+)
 _OPERATIONS: Final = {"QueryPenalty": "CF", "QuerySeriousList": "MD"}
 _SEARCHED: Final = ("CreditCode", "OrgCode", "EntName")
 _MOST_NAMES: Final = 20
@@ -196,7 +214,7 @@ class Book:
                     book.put("CF", penalty_row(fact))
                 case ListFact():
                     book.put("MD", list_row(fact))
-        for aside in [aside for aside in world.asides if aside.fact.province == Province.SHANXI][:dirt]:
+        for aside in asides_of(world, Province.SHANXI, dirt):
             book.put("CF", aside_row(aside))
         return book
 
@@ -284,6 +302,9 @@ class _CreditService:
 
     def _changed(self, request: etree._Element, result: etree._Element) -> None:
         data_type, cursor = _field(request, "Type"), _field(request, "Cursor")
+        if not re.fullmatch(r"([0-9]+-[0-9]+)?", cursor, re.ASCII):
+            _refuse(result, "Cursor 未知", code="E410")
+            return
         number, after = (int(part) for part in (cursor or "0-0").split("-"))
         changes = self._book.changed(data_type, after)
         repeats = after > 0 and number % _REPEATS_EVERY == 0 and self._chunk > 1
@@ -372,16 +393,7 @@ def list_row(fact: ListFact) -> Row:
 
 def aside_row(aside: Aside) -> Row:
     """An aside as the platform holds it."""
-    written = aside.written
-    return {
-        **penalty_row(aside.fact),
-        "EntName": written.name,
-        "CreditCode": written.uscc,
-        "OrgCode": written.organisation_code,
-        "RegNo": written.registration_number,
-        "FineAmount": _amount(aside.fact.fine) if written.fine is None else written.fine,
-        "State": _STATES[aside.state],
-    }
+    return {**penalty_row(aside.fact), **_COLUMNS.written(aside)}
 
 
 def _amount(fen: Fen | None) -> str:
@@ -417,9 +429,9 @@ def _fields(request: etree._Element, name: str) -> list[str]:
     return [element.text or "" for element in request.iterfind(f"{{{_SERVICE}}}{name}")]
 
 
-def _refuse(result: etree._Element, message: str) -> None:
-    """Makes an answer the error E400."""
-    for child, text in zip(result, ("E400", message), strict=True):
+def _refuse(result: etree._Element, message: str, *, code: str = "E400") -> None:
+    """Makes an answer an error."""
+    for child, text in zip(result, (code, message), strict=True):
         child.text = text
 
 
@@ -603,9 +615,7 @@ def rename(code: str, name: str) -> Fault:
 
 def main() -> int:
     """Serves a generated world until SIGTERM."""
-    parser = server_options(__doc__)
-    parser.add_argument("--dirt", type=int, default=0, help="so many rows that are not simply true (%(default)s)")
-    options = parser.parse_args()
+    options = server_options(__doc__).parse_args()
 
     async def run(stop: StopSignal) -> None:
         world = world_of(options)

@@ -3,6 +3,7 @@
     python -m sandbox.platforms.tianjin --seed 1 --size 400 --day 2026-11-22 --announce run/tianjin.json
 
 - Its rows are the facts of a world, and always in the same order: by `id`. More may be supplied while it runs: `supply_row`.
+- With `--dirt N` it holds N rows more that disclose nothing, or not simply (`World.asides`).
 - It is honest, but busy: as a program it answers every seventh call with 429. What else goes wrong is `Faults`, for tests.
 """
 
@@ -29,8 +30,8 @@ from contract.uscc import organisation_code
 from huren.fragment.v1 import record_pb2
 from runtime.clock import Clock, system_clock
 from runtime.process import StopSignal, run_process
-from sandbox.platforms import name_on, serve, server_options, up_to_this_hour, world_of
-from sandbox.world import ListFact, PenaltyFact, World
+from sandbox.platforms import DecisionColumns, asides_of, name_on, serve, server_options, up_to_this_hour, world_of
+from sandbox.world import Aside, FactState, ListFact, PenaltyFact, World
 
 CLIENT_ID: Final = "huren-12"
 TOKEN_LIFE: Final = timedelta(minutes=10)
@@ -71,6 +72,20 @@ _LISTS: Final = {
 _LIST_DEPARTMENTS: Final = ("0201", "0202", "0203", "0205", "0206", "0207", "0208")
 _OTHER: Final = "99"
 _SEARCHED: Final = ("creditCode", "orgCode", "entName")
+_COLUMNS: Final = DecisionColumns(
+    name="entName",
+    uscc="creditCode",
+    organisation_code="orgCode",
+    registration_number="regNo",
+    fine="penAm",
+    state="status",
+    states={
+        FactState.IN_FORCE: "VALID",
+        FactState.REVOKED: "CANCELED",
+        FactState.REPAIRED: "REPAIRED",
+        FactState.NOT_A_PENALTY: "NO_PENALTY",
+    },
+)
 _PLACE: Final = "c-"
 """How a place in the order of changes begins: its readers must not count on what follows."""
 
@@ -117,6 +132,7 @@ def make_app(
     faults: Faults | None = None,
     now: Clock = system_clock,
     watermark: Callable[[], datetime] | None = None,
+    dirt: int = 0,
 ) -> web.Application:
     """The platform as an application.
 
@@ -126,8 +142,11 @@ def make_app(
         faults: What goes wrong. None: nothing.
         now: By which tokens end.
         watermark: Up to when everything is supplied. None: the world's.
+        dirt: How many of the world's asides it holds besides.
     """
     platform = _Platform(world, secret, now, watermark or (lambda: world.as_of))
+    for aside in asides_of(world, Province.TIANJIN, dirt):
+        platform.penalties.put(_aside_row(aside))
     wrong = faults or Faults()
 
     @web.middleware
@@ -148,19 +167,22 @@ def make_app(
     return app
 
 
-def supply_row(app: web.Application, fact: PenaltyFact | ListFact, **changes: object) -> None:
-    """Supplies a fact: as a new row, or as a change of the row that has its key.
+def supply_row(app: web.Application, fact: PenaltyFact | ListFact | Aside, **changes: object) -> None:
+    """Supplies a fact or an aside: as a new row, or as a change of the row that has its key.
 
     Args:
         app: The platform.
-        fact: The fact.
+        fact: The fact or the aside.
         changes: What stands in columns of its row instead.
     """
     platform = app[_PLATFORM]
-    if isinstance(fact, PenaltyFact):
-        platform.penalties.put({**_penalty_row(fact), **changes})
-    else:
-        platform.lists.put({**_list_row(fact), **changes})
+    match fact:
+        case PenaltyFact():
+            platform.penalties.put({**_penalty_row(fact), **changes})
+        case Aside():
+            platform.penalties.put({**_aside_row(fact), **changes})
+        case ListFact():
+            platform.lists.put({**_list_row(fact), **changes})
 
 
 # --- The platform -----------------------------------------------------------------------------------------------------
@@ -362,6 +384,10 @@ def _list_row(fact: ListFact) -> _Row:
     }
 
 
+def _aside_row(aside: Aside) -> _Row:
+    return {**_penalty_row(aside.fact), **{column: text or None for column, text in _COLUMNS.written(aside).items()}}
+
+
 def _category(category: record_pb2.PenaltyCategory.ValueType) -> str:
     return _OTHER if category == record_pb2.PENALTY_CATEGORY_OTHER else f"{category:02d}"
 
@@ -514,6 +540,7 @@ async def _serve(arguments: argparse.Namespace, stop: StopSignal) -> None:
         secret=_secret_in(arguments.secret),
         faults=Faults(busy_every=BUSY_EVERY),
         watermark=lambda: up_to_this_hour(world),
+        dirt=arguments.dirt,
     )
     facts = {"client_id": CLIENT_ID, "client_secret_file": str(arguments.secret)}
     await serve(app, arguments, facts, stop=stop)

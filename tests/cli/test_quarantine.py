@@ -20,7 +20,10 @@ from structlog.testing import capture_logs
 from typer.testing import CliRunner, Result
 
 from adapters.sdk.desk.items import Action
-from cli import quarantine
+from adapters.sdk.errors import NotationFault
+from adapters.sdk.mapping.outcomes import Fault
+from cli import quarantine, terminal
+from cli.faults import FAULTS
 from cli.main import _ITEM_KINDS, _item_kind, app
 from cli.terminal import visible
 from contract.catalogue import PENALTY
@@ -59,8 +62,9 @@ def item(number: int = 7, **changes: Any) -> wire.Item:
         opened_at=to_timestamp(NOW - timedelta(days=3, hours=1)),
         family="P",
         key="row-1",
-        field="name",
+        field="subject",
         problem="may or may not be the subject's",
+        fault="in_doubt",
         supplier="示例市市场监督管理局",
         cells=[common_pb2.CellKey(domain="market_regulation", kind=PENALTY)],
         held_up=[SUBJECT_CODE, uscc(2)],
@@ -89,6 +93,9 @@ def test_everything_that_has_a_code_has_words() -> None:
     assert set(quarantine.STATES) == set(wire.ItemState.values()) - {0}
     assert set(quarantine.ACTIONS) == set(Action)
     assert set(quarantine._STEPS) == {rule.step for rule in DESK_RULES}
+    assert set(quarantine._WHAT_NEXT) == set(quarantine.KINDS)
+    faults = {fault.value for fault in (*Fault, *NotationFault)}
+    assert set(FAULTS) == faults | {"in_doubt", "of_nobody", "missing", "held", "keys_differ"}
     assert {_item_kind(name) for name in _ITEM_KINDS} == set(wire.ItemKind.values()) - {0}
 
 
@@ -109,6 +116,7 @@ def test_says_that_a_day_is_provisional() -> None:
     held = item(deadlines=[deadline("answer", "2027-01-05", provisional=True, label="法定")])
     assert quarantine.due_words(held, TODAY) == "办结 暂定至2027-01-05（法定）"
     assert quarantine.due_words(item(deadlines=[]), TODAY) == ""
+    assert quarantine.due_words(item(state=wire.ITEM_STATE_CLOSED), TODAY) == ""
     assert (
         quarantine.due_words(item(deadlines=[deadline("later", "2026-12-01")]), TODAY) == "later 2026-12-01（系统默认）"
     )
@@ -122,12 +130,23 @@ def test_age_is_counted_in_whole_days() -> None:
 # --- Lists and items --------------------------------------------------------------------------------------------
 
 
-def test_a_list_shows_whom_each_item_holds_up_and_what_is_due(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_list_shows_whom_each_item_holds_up_and_what_is_due(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(terminal.out, "width", 160)
     answer = wire.ListItemsResponse(
         items=[
             item(),
             item(
-                8, kind=wire.ITEM_KIND_UNREADABLE, supplier="", held_up=[], deadlines=[], state=wire.ITEM_STATE_RETURNED
+                8,
+                kind=wire.ITEM_KIND_UNREADABLE,
+                field="penAm",
+                problem="of a later release",
+                fault="later",
+                supplier="",
+                held_up=[],
+                deadlines=[],
+                state=wire.ITEM_STATE_RETURNED,
             ),
         ],
         next_page_token="2",  # noqa: S106  # a page, no password
@@ -139,12 +158,13 @@ def test_a_list_shows_whom_each_item_holds_up_and_what_is_due(capsys: pytest.Cap
     quarantine.show_list(answer, NOW)
     printed = capsys.readouterr().out
     lines = [line.split() for line in printed.splitlines()]
-    assert lines[0] == ["编号", "类别", "状态", "问题", "来源单位", "影响主体", "天数", "期限"]
-    first, second = " ".join(lines[1]), " ".join(lines[2])
-    assert first == (
-        "7 主体待核对 待处理 name：may or may not be the subject's 示例市市场监督管理局 2 3 提醒 2026-11-20（系统默认）"
+    assert lines[0] == ["编号", "类别", "影响主体", "期限", "问题", "来源单位", "状态", "天数"]
+    assert lines[1] == ["no.", "kind", "holds", "up", "due", "problem", "supplier", "state", "days"]
+    assert " ".join(lines[2]) == (
+        "7 主体待核对 2 提醒 2026-11-20 主体：无法确定属于哪个主体 示例市市场监督管理局 待处理 3"
     )
-    assert second == "8 无法识读 已退回 name：may or may not be the subject's （未注明） 0 3"
+    assert lines[3] == ["（系统默认）"]
+    assert " ".join(lines[4]) == "8 无法识读 0 penAm：of a later release （未注明） 已退回 3"
     assert "--limit" in printed
     assert "示例市市场监督管理局：未办结5条，其中1条影响查询" in printed
     assert "（未注明来源单位）：未办结2条，其中0条影响查询" in printed
@@ -157,7 +177,12 @@ def test_an_empty_list_says_so(capsys: pytest.CaptureFixture[str]) -> None:
 
 FULL = wire.GetItemResponse(
     item=item(outcome=HOSTILE, supplier=HOSTILE, problem=HOSTILE),
-    row=[wire.ColumnValue(column=HOSTILE, value=HOSTILE), wire.ColumnValue(column="code")],
+    row=[
+        wire.ColumnValue(column=HOSTILE, value=HOSTILE),
+        wire.ColumnValue(column="code"),
+        wire.ColumnValue(column="regNo", value=""),
+        wire.ColumnValue(column="subject"),
+    ],
     events=[
         wire.ItemEvent(at=to_timestamp(NOW), action="opened"),
         wire.ItemEvent(at=to_timestamp(NOW), officer="officer-1", action="returned", note=HOSTILE),
@@ -166,7 +191,10 @@ FULL = wire.GetItemResponse(
 )
 
 
-def test_an_item_is_shown_in_full_without_obeying_it(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_item_is_shown_in_full_without_obeying_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(terminal.out, "width", 160)
     quarantine.show_full(FULL, NOW)
     printed = capsys.readouterr().out
     assert visible(printed, keep="\n") == printed
@@ -177,12 +205,14 @@ def test_an_item_is_shown_in_full_without_obeying_it(capsys: pytest.CaptureFixtu
         "市场监管（含教育、商务）（行政处罚）",
         f"2（{SUBJECT_CODE}、{uscc(2)}）",
         "办结 answer  2026-11-23（系统默认）",
-        "（空值 null）",
+        "空白 empty: regNo",
+        "空值 null: code",
         "2026-11-20 12:00  系统 system  发现 opened",
         "officer-1  退回来源单位 returned to the supplier",
         "of_a_later_release",
     ):
         assert told in printed, told
+    assert ["subject", "（空值", "null）", "◀", "有问题", "problem"] in [line.split() for line in printed.splitlines()]
 
 
 def test_an_item_has_codes_for_programs() -> None:
@@ -191,6 +221,7 @@ def test_an_item_has_codes_for_programs() -> None:
     assert (told["number"], told["version"], told["age_days"]) == (7, 3, 3)
     assert told["kind"] == {"code": "IN_DOUBT", "zh": "主体待核对", "en": "in doubt"}
     assert told["state"]["code"] == "OPEN"
+    assert told["fault"] == {"code": "in_doubt", "zh": FAULTS["in_doubt"], "en": HOSTILE}
     assert told["cells"] == [{"domain": "market_regulation", "kind": "PENALTY"}]
     assert told["held_up"] == [SUBJECT_CODE, uscc(2)]
     assert told["deadlines"][0] == {
@@ -199,7 +230,7 @@ def test_an_item_has_codes_for_programs() -> None:
         "provisional": False,
         "label": "系统默认",
     }
-    assert document["row"] == {HOSTILE: HOSTILE, "code": None}
+    assert document["row"] == {HOSTILE: HOSTILE, "code": None, "regNo": "", "subject": None}
     assert [event["action"] for event in document["events"]] == ["opened", "returned", "of_a_later_release"]
     assert quarantine.item_document(item(holding_up_since=None), NOW)["holding_up_since"] is None
     later = item(kind=99)
@@ -208,8 +239,15 @@ def test_an_item_has_codes_for_programs() -> None:
 
 def test_a_decision_says_what_it_came_to() -> None:
     closed = item(state=wire.ITEM_STATE_CLOSED, outcome="已更正")
-    assert quarantine.decided_line(closed) == "已记录。编号7：已办结 closed（已更正）"
-    assert quarantine.decided_line(item()) == "已记录。编号7：待处理 open；name：may or may not be the subject's"
+    assert list(quarantine.decided_lines(closed)) == [
+        "已记录。编号7：已办结 closed",
+        "所影响的主体（2个）可再次申请报告 · whom it held up (2) may ask again",
+    ]
+    assert len(list(quarantine.decided_lines(item(state=wire.ITEM_STATE_CLOSED, held_up=[])))) == 1
+    assert list(quarantine.decided_lines(item())) == [
+        "已记录。编号7：待处理 open",
+        "仍不能使用 still of no use: 主体：无法确定属于哪个主体 · may or may not be the subject's",
+    ]
 
 
 # --- The file for a department ------------------------------------------------------------------------------
@@ -235,7 +273,8 @@ def test_the_file_holds_every_column_of_every_row(tmp_path: Path) -> None:
     assert out.read_bytes().startswith(b"\xef\xbb\xbf")
     first, second = read_csv(out)
     assert list(first) == [*quarantine._HEADINGS, "名称", "说明", "CF_WSH", "原列 编号 number"]
-    assert (first["编号 number"], first["类别 kind"], first["问题字段 field"]) == ("1", "主体待核对", "name")
+    assert (first["编号 number"], first["类别 kind"], first["问题字段 field"]) == ("1", "主体待核对", "subject")
+    assert first["问题 problem"] == "无法确定属于哪个主体 · may or may not be the subject's"
     assert (first["说明"], first["CF_WSH"]) == ('多行\n"引号",逗号', "")
     assert (second["名称"], second["CF_WSH"], second["原列 编号 number"]) == ("", "京示罚〔2024〕1号", "x")
 
@@ -244,7 +283,7 @@ def test_the_file_holds_every_column_of_every_row(tmp_path: Path) -> None:
 def test_nothing_in_the_file_is_calculated(start: str, tmp_path: Path) -> None:
     out = tmp_path / "items.csv"
     text = f"{start}HYPERLINK(1)"
-    quarantine.write_csv([exported(1, {text: text}, problem=text, supplier=text, key=text)], out)
+    quarantine.write_csv([exported(1, {text: text}, problem=text, fault="", supplier=text, key=text)], out)
     (row,) = read_csv(out)
     assert {heading for heading, value in row.items() if value == f"'{text}"} == {
         "问题 problem",
@@ -279,7 +318,7 @@ WHY = ("--basis", "示例函〔2026〕1号")
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        pytest.param(("list",), ("--province",), id="whose-desk"),
+        pytest.param(("list",), ("Missing option '--province'.",), id="whose-desk"),
         pytest.param(("list", "--province", "henan"), ("省（市）应为", "expected one of"), id="no-member"),
         pytest.param(("list", *BEIJING, "--kind", "odd"), ("类别应为", "expected one of"), id="no-kind"),
         pytest.param(("list", *BEIJING, "--uscc", "9111"), ("统一社会信用代码不正确", "no unified"), id="no-code"),
@@ -308,6 +347,7 @@ def test_wrong_usage_is_2_in_both_languages(arguments: tuple[str, ...], words: t
     assert result.exit_code == 2, result.output
     shown = " ".join(result.output.split())
     assert [word for word in words if word not in shown] == []
+    assert "Choose from" not in shown
 
 
 def test_where_no_federation_runs_it_says_so(tmp_path: Path) -> None:
@@ -531,7 +571,9 @@ def test_items_are_read_again_by_number_or_all(desk: RecordingDesk, folder: Path
 
 
 def test_an_item_that_is_not_there_is_an_error_in_both_languages(desk: RecordingDesk, folder: Path) -> None:
-    assert "示例12" in huren("show", "12", *BEIJING, "--dir", str(folder)).stdout
+    shown = huren("show", "12", *BEIJING, "--dir", str(folder)).stdout
+    assert "示例12" in shown
+    assert f"quarantine assign 12 --province beijing --dir {folder} --to-nobody --basis 依据" in shown
     missing = huren("show", "999", *BEIJING, "--dir", str(folder))
     assert missing.exit_code == 1
     assert "999" in missing.stderr
@@ -545,3 +587,4 @@ def test_an_adapter_that_does_not_answer_is_named(folder: Path) -> None:
     result = huren("list", *BEIJING, "--dir", str(folder), "--json")
     document = json.loads(result.stdout)
     assert (result.exit_code, document["code"], document["province"]) == (1, "ADAPTER_UNREACHABLE", "beijing")
+    assert f"日志：{folder / 'logs' / 'beijing-adapter.log'}" in document["zh"]

@@ -10,9 +10,17 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 
 import pytest
+
+from cli.federation import SEED, SIZE, Layout, Running
+from cli.main import _MAX_DIRT
+from cli.up import show
+from contract.province import Province
+from sandbox.platforms import asides_of
+from sandbox.world import AsideKind, Outcome, generate
 
 pytestmark = [pytest.mark.xdist_group("real-federation"), pytest.mark.timeout(300)]
 
@@ -163,6 +171,34 @@ def test_an_adapter_that_is_killed_is_named_and_keeps_reports_open(tmp_path: Pat
 
         assert running.stop(signal.SIGTERM)[0] == 1
         assert running.err.count("已退出") == 1
+
+
+def test_what_is_not_simply_true_is_announced_with_whom_it_holds_up(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["huren"])
+    world = generate(seed=SEED, size=SIZE, day=date(2026, 11, 22))
+    layout = Layout(tmp_path)
+    layout.world.write_text(json.dumps({"cast": {"one": {"uscc": "9", "name": "示例", "home": ""}}}), "utf-8")
+    addresses = {"grpc": "127.0.0.1:1", "metrics": ""}
+    announced = {f"shanxi-{program}": addresses for program in ("gateway", "adapter")}
+    asides = asides_of(world, Province.SHANXI, 5)
+    show(Running(layout, (Province.SHANXI,), world.day, announced, asides, tuple))
+    printed = capsys.readouterr().out
+    assert "各平台另有不能直接采信的数据共5条" in printed
+    held_up = [aside for aside in asides if aside.kind.outcome in (Outcome.UNREADABLE, Outcome.IN_DOUBT)]
+    for aside in asides:
+        assert (f"  {aside.fact.subject.uscc}  {aside.fact.subject.name}  山西省：" in printed) is (aside in held_up)
+    assert f"quarantine list --province shanxi --dir {tmp_path}" in printed
+
+    show(Running(layout, (Province.SHANXI,), world.day, announced, (), tuple))
+    assert "quarantine" not in capsys.readouterr().out
+
+
+def test_there_is_a_row_of_each_kind_and_no_more(tmp_path: Path) -> None:
+    assert len(AsideKind) == _MAX_DIRT
+    assert huren("up", "--dir", str(tmp_path / "up"), "--dirt", str(_MAX_DIRT + 1)).returncode == 2
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_is_not_ours_is_left_alone(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from pydantic import HttpUrl
 from adapters.shanxi.source import SourceSettings, open_source
 from contract.province import Province
 from runtime.clock import system_clock
+from sandbox.platforms import asides_of
 from sandbox.world import generate
 from tests.support.worlds import CELLS, TODAY, search_for
 
@@ -41,5 +42,5 @@ async def test_the_program_serves_a_generated_world_until_it_is_told_to_stop(tmp
     assert answer.watermarks.keys() == CELLS
     assert {row.values["CreditCode"] for row in answer.rows} == {subject.uscc}
     assert followed.is_all
-    asides = [aside.fact.key for aside in world.asides if aside.fact.province is Province.SHANXI][:5]
-    assert sorted(row.key for row in followed.rows if row.key.startswith("A")) == asides
+    asides = [aside.fact.key for aside in asides_of(world, Province.SHANXI, 5)]
+    assert [row.key for row in followed.rows if row.key.startswith("A")] == asides
