@@ -232,7 +232,8 @@ class Answering:
         if stored is not None and stored.query_envelope == asked.envelope:
             return _Kept(stored.answer_envelope, REPEATED)
         if stored is not None:
-            return await self._keep(transaction, asked, self._refusal(asked, _NONCE_REUSED, at), at=at)
+            refused = self._refusal(asked, _NONCE_REUSED, at)
+            return await self._keep(transaction, asked, refused, binds_nonce=False, at=at)
         asked_for = answerable_cells(accepted.query, accepted.catalogue, coverage.payload)
         listed = [record for record in said.findings.records if record.cell in asked_for]
         evidence = Evidence(
@@ -264,16 +265,18 @@ class Answering:
         self._count_cells(fragment)
         holding_up = [problem for problem in said.findings.problems if problem.blocks & asked_for]
         await transaction.desk.open_items(holding_up, at, uscc=accepted.query.subject.uscc)
-        return await self._keep(transaction, asked, _Signed(statement, ANSWERED), at=at)
+        return await self._keep(transaction, asked, _Signed(statement, ANSWERED), binds_nonce=True, at=at)
 
     async def _refuse(self, asked: Asked, reason: refusal_pb2.RefusalReason.ValueType) -> bytes:
         async def work(transaction: LedgerTransaction) -> _Kept:
+            stored = None
             if asked.nonce is not None:
                 stored = await transaction.stored_answer(asked.peer, asked.nonce)
                 if stored is not None and stored.query_envelope == asked.envelope:
                     return _Kept(stored.answer_envelope, REPEATED)
             at = self._clock()
-            return await self._keep(transaction, asked, self._refusal(asked, reason, at), at=at)
+            refused = self._refusal(asked, reason, at)
+            return await self._keep(transaction, asked, refused, binds_nonce=stored is None, at=at)
 
         return await self._settled(work)
 
@@ -287,12 +290,17 @@ class Answering:
         )
         return _Signed(self._signer.sign(REFUSAL, refusal), _reason_name(reason))
 
-    async def _keep(self, transaction: LedgerTransaction, asked: Asked, signed: _Signed, *, at: datetime) -> _Kept:
-        """Keeps a statement with its nonce, if the nonce is the signer's and still free, and its line of audit."""
+    async def _keep(
+        self, transaction: LedgerTransaction, asked: Asked, signed: _Signed, *, binds_nonce: bool, at: datetime
+    ) -> _Kept:
+        """Keeps a statement and its line of audit, and binds the nonce, if it is the signer's.
+
+        Whether it binds was decided when the transaction began: where a rival bound the nonce since, all of this is undone.
+        """
         line = _audit_line(asked, signed.result, at)
         answer = signed.statement
         await transaction.keep_statement(answer, at)
-        if asked.nonce is not None and await transaction.stored_answer(asked.peer, asked.nonce) is None:
+        if binds_nonce and asked.nonce is not None:
             await transaction.use_nonce(
                 asked.peer, asked.nonce, query_envelope=asked.envelope, answer=answer.statement_id, line=line
             )
