@@ -41,7 +41,7 @@ _FRACTION: Final = rf"(?:[0-9.]{{1,20}}+\s?[%‰]|[百千万]分之[{NUMERALS}0-
 _UNREADABLE: Final = tuple(
     (re.compile(form), fault)
     for form, fault in (
-        (r"(?:[*×xX○□_?]|某){1,20}+\s*[万亿]?元", NotationFault.MASKED),
+        (r"[*×xX○□_?某]{1,20}+\s*[万亿]?元", NotationFault.MASKED),
         (r"(?:若干|[数几][十百千]?)\s*[万亿]?元", NotationFault.APPROXIMATE),
         (r"(?:罚款|罚金|处以?|没收)(?:人民币)?\s*[万亿]?元(?!旦)", NotationFault.DAMAGED),
         (rf"{_FRACTION}(?:以上|以下)?的?(?:加处)?罚款", NotationFault.PROPORTION),

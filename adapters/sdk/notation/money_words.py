@@ -37,7 +37,8 @@ _SAME: Final = str.maketrans(
 _BIG_UNITS: Final = {"万": MoneyUnit.WAN_YUAN, "亿": MoneyUnit.YI_YUAN}
 
 _BLANKS: Final = r"[ \t\r\n\xa0\u2002-\u200a\u202f]{0,4}+"
-_DIGIT_RUN: Final = r"[0-9]++(?:[,.][0-9]++)*+"
+# Possessive over single characters only: over groups Python 3.11.2 (gh-106052) loses matches.
+_DIGIT_RUN: Final = r"[0-9]++(?:[,.][0-9]++)*"
 _PIECE: Final = rf"(?:{_DIGIT_RUN}|[{NUMERALS}])"
 _SUBUNIT: Final = rf"([0-9]|[{NUMERALS}])"
 _NO_MONEY: Final = "旦月宵件素代帅首老器区桥里论朝宝谋"
@@ -47,9 +48,9 @@ _FOREIGN: Final = "美元|美金|港元|港币|欧元|日元|英镑|澳元|加�
 
 AMOUNT: Final = re.compile(
     rf"(?P<foreign>(?:US|HK|NT|A|C|U)?\$|USD|HKD|EUR|JPY|GBP|[€£]|{_FOREIGN})?{_BLANKS}"
-    rf"(?P<sign>(?:(?:人民币|RMB|rmb|CNY|¥){_BLANKS}){{0,2}}+)"
-    rf"(?P<number>{_PIECE}(?:{_BLANKS}{_PIECE})*+)"
-    rf"(?P<vague>{_BLANKS}[余多来几]{_BLANKS}[十百千万亿]{{0,3}}+)?+{_BLANKS}"
+    rf"(?P<sign>(?:(?:人民币|RMB|rmb|CNY|¥){_BLANKS}){{0,2}})"
+    rf"(?P<number>{_PIECE}(?:{_BLANKS}{_PIECE})*)"
+    rf"(?P<vague>{_BLANKS}[余多来几]{_BLANKS}[十百千万亿]{{0,3}}+)?{_BLANKS}"
     rf"(?:(?P<other>{_FOREIGN})"
     rf"|(?P<yuan>元)(?![{_NO_MONEY}])"
     rf"(?:{_BLANKS}零?+(?P<jiao>{_SUBUNIT})角)?(?:{_BLANKS}零?+(?P<fen>{_SUBUNIT})分)?(?:{_BLANKS}(?:人民币|(?P<behind>{_FOREIGN})))?"
