@@ -40,7 +40,7 @@ INSTANT: Final = (
     "|(19([68][048]|[579][26])|2[01]([02468][48]|[13579][26]|[2468]0)|2000)-02-29)"
     " ([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]$"
 )
-"""An instant in the form of `GJSJ` that exists, of the years that notation.py reads. Texts of this form sort as the instants do."""
+"""An instant in the form of `GJSJ` that exists, of the years that the sdk reads. Texts of this form sort as the instants do."""
 _BETWEEN: Final = "\x1f"
 _NULL: Final = "\x1e"
 

@@ -1,6 +1,6 @@
 """What sources have in common: asking in time, by every spelling and in pairs, and putting an answer together.
 
-- A name is asked for as it stands, in the spellings that notation.py knows, with and without the 省 or 市 of a province, with
+- A name is asked for as it stands, in the spellings that notation/names.py knows, with and without the 省 or 市 of a province, with
   either width of brackets, and each of those as a whole in traditional characters. What matching.py takes for a doubt beyond that
   (characters of both kinds mixed, a name that is partly hidden) is found by an identifier beside the name, or by whoever follows
   the supply.
