@@ -125,8 +125,8 @@ endif
 lock: .venv/.dev ## resolve anew: newest versions that pyproject.toml allows -> requirements/*.txt
 	rm -f uv.lock
 	$(BIN)/uv lock --python $(BIN)/python --quiet
-	$(call export,runtime,--no-default-groups --group build --group sandbox)
-	$(call export,dev,--all-groups)
+	$(call export,runtime,--extra member --no-default-groups --group build --group sandbox)
+	$(call export,dev,--all-extras --all-groups)
 
 # uv.lock names download hosts; the exported form has versions and hashes only, so any mirror can serve it.
 define export
@@ -137,8 +137,8 @@ define export
 	@cmp -s build/$(1).txt requirements/$(1).txt || cp build/$(1).txt requirements/$(1).txt
 endef
 
-# Optional tests use these when they are there: PostgreSQL as the second database. Pages for people and PDF, when they come, add theirs.
-SYSTEM_PACKAGES := postgresql
+# Optional tests use these when they are there: PostgreSQL as the second database, poppler as a second opinion about PDFs.
+SYSTEM_PACKAGES := postgresql poppler-utils
 
 .PHONY: system-packages
 system-packages: ## Debian packages that optional tests use (root only; others are told what it would install)

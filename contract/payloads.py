@@ -18,9 +18,11 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from huren.change.v1 import change_pb2
 from huren.envelope.v1 import envelope_pb2
 from huren.fragment.v1 import coverage_pb2, fragment_pb2, query_pb2, refusal_pb2
-from huren.report.v1 import report_pb2
+from huren.home.v1 import transfer_pb2
+from huren.report.v1 import report_pb2, report_status_pb2
 from signing import VerifiedPayload
 
 QUERY: Final = "application/vnd.huren.query.v1+protobuf"
@@ -28,6 +30,10 @@ FRAGMENT: Final = "application/vnd.huren.fragment.v1+protobuf"
 REFUSAL: Final = "application/vnd.huren.refusal.v1+protobuf"
 COVERAGE: Final = "application/vnd.huren.coverage.v1+protobuf"
 REPORT: Final = "application/vnd.huren.report.v1+protobuf"
+REPORT_STATUS: Final = "application/vnd.huren.report-status.v1+protobuf"
+RECORD_CHANGE: Final = "application/vnd.huren.record-change.v1+protobuf"
+HOME_TRANSFER: Final = "application/vnd.huren.home-transfer.v1+protobuf"
+TRANSFER_CONSENT: Final = "application/vnd.huren.transfer-consent.v1+protobuf"
 
 MESSAGE_TYPES: Final[dict[str, type[Message]]] = {
     QUERY: query_pb2.Query,
@@ -35,11 +41,17 @@ MESSAGE_TYPES: Final[dict[str, type[Message]]] = {
     REFUSAL: refusal_pb2.Refusal,
     COVERAGE: coverage_pb2.Coverage,
     REPORT: report_pb2.Report,
+    REPORT_STATUS: report_status_pb2.ReportStatus,
+    RECORD_CHANGE: change_pb2.RecordChange,
+    HOME_TRANSFER: transfer_pb2.HomeTransfer,
+    TRANSFER_CONSENT: transfer_pb2.TransferConsent,
 }
 
 ENTITLED: Final[dict[envelope_pb2.MemberRole.ValueType, frozenset[str]]] = {
-    envelope_pb2.MEMBER_ROLE_ADAPTER: frozenset({FRAGMENT, REFUSAL, COVERAGE}),
-    envelope_pb2.MEMBER_ROLE_GATEWAY: frozenset({QUERY, REPORT}),
+    envelope_pb2.MEMBER_ROLE_ADAPTER: frozenset({FRAGMENT, REFUSAL, COVERAGE, RECORD_CHANGE}),
+    envelope_pb2.MEMBER_ROLE_GATEWAY: frozenset(
+        {QUERY, REPORT, REPORT_STATUS, HOME_TRANSFER, TRANSFER_CONSENT}
+    ),
 }
 """Which payload types a key of a role is entitled to sign."""
 

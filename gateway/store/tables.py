@@ -1,6 +1,6 @@
 """The tables of the gateway.
 
-Rows of queries, outcomes, coverages, reports and audit are written once: the database itself refuses to change or delete one.
+What is in `APPEND_ONLY` is written once: the database itself refuses to change or delete a row of it.
 Instants are text in UTC, ISO 8601 to the microsecond with `Z`, so that both databases compare and keep them alike.
 """
 
@@ -10,6 +10,7 @@ from typing import Final
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     ForeignKey,
@@ -26,6 +27,8 @@ from sqlalchemy import (
 from runtime.database import Database
 
 metadata: Final = MetaData()
+
+_NUMBER: Final = BigInteger().with_variant(Integer, "sqlite")
 
 requests: Final = Table(
     "requests",
@@ -44,12 +47,41 @@ requests: Final = Table(
     Column("purpose", Integer, nullable=False),
     Column("identity_level", Integer, nullable=False),
     Column("actor_ref", LargeBinary, nullable=False),
-    Column("state", String(8), nullable=False),
+    Column("state", String(20), nullable=False),
     Column("opened_at", String(27), nullable=False),
+    Column("completion_until", String(27), nullable=False),
+    Column("ended_at", String(27), nullable=False),
+    Column("end_reason", String(64), nullable=False),
+    Column("progress", LargeBinary, nullable=False),
+    Column("version", Integer, nullable=False),
     UniqueConstraint("caller", "idempotency_key"),
-    CheckConstraint("state IN ('OPEN', 'SEALED')", name="state_is_known"),
+    CheckConstraint(
+        "state IN ('OPEN', 'SEALED', 'CLOSED_INCOMPLETE', 'CANCELLED', 'AUTHORISATION_ENDED')", name="state_is_known"
+    ),
 )
-"""One row for each request: what was asked, pinned. `subject` and `cells` are messages of the contract."""
+"""One row for each request: what was asked, pinned. `subject` and `cells` are messages of the contract.
+
+`progress`: an OpenRequest with one entry for each province, as it stood after the last try; empty before. `version` grows with
+every change that whoever watches is told. `ended_at` and `end_reason` are empty while it is open.
+"""
+
+work: Final = Table(
+    "work",
+    metadata,
+    Column("id", _NUMBER, primary_key=True, autoincrement=True),
+    Column("kind", String(24), nullable=False),
+    Column("reference", String(64), nullable=False),
+    Column("due_at", String(27), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("lease_owner", String(64), nullable=False),
+    Column("lease_until", String(27), nullable=False),
+    Column("parked", Boolean, nullable=False),
+    Column("last_error", Text, nullable=False),
+    UniqueConstraint("kind", "reference"),
+)
+"""Durable work: what is still to be done about a row of another table, written in the transaction that makes it necessary, and
+deleted in the one that makes it done. `reference` names the row. Free where `lease_until` is past; empty: nobody works on it."""
+Index("work_due", work.c.parked, work.c.due_at)
 
 queries: Final = Table(
     "queries",
@@ -94,9 +126,12 @@ reports: Final = Table(
     Column("statement_id", LargeBinary, nullable=False, unique=True),
     Column("envelope", LargeBinary, nullable=False),
     Column("verification_code", String(32), nullable=False, unique=True),
+    Column("typed_code", String(16), nullable=False),
     Column("issued_at", String(27), nullable=False),
 )
-"""Issued reports. A row is written once and never changed."""
+Index("reports_by_owner", reports.c.owner)
+"""Issued reports. A row is written once and never changed; where it stands is told by `standings`. `typed_code`: 核验码 without
+hyphens; empty in reports from before there was one."""
 
 report_numbers: Final = Table(
     "report_numbers",
@@ -105,6 +140,110 @@ report_numbers: Final = Table(
     Column("last_sequence", BigInteger, nullable=False),
 )
 """The last sequence given out on each China day."""
+
+changes: Final = Table(
+    "changes",
+    metadata,
+    Column("statement_id", LargeBinary, primary_key=True),
+    Column("province", Integer, nullable=False),
+    Column("uscc", String(18), nullable=False),
+    Column("envelope", LargeBinary, nullable=False),
+    Column("received_at", String(27), nullable=False),
+)
+"""Record changes that origins told, each once."""
+Index("changes_by_subject", changes.c.uscc)
+
+standings: Final = Table(
+    "standings",
+    metadata,
+    Column("id", _NUMBER, primary_key=True, autoincrement=True),
+    Column("report_number", String(21), ForeignKey("reports.report_number"), nullable=False),
+    Column("cause_id", LargeBinary, nullable=False),
+    Column("state", Integer, nullable=False),
+    Column("day", String(10), nullable=False),
+    Column("reason", LargeBinary, nullable=False),
+    Column("at", String(27), nullable=False),
+    UniqueConstraint("report_number", "cause_id"),
+)
+"""What altered where a report stands: a ReportState (VALID: only words were corrected), the China day, a StandingReason.
+`cause_id`: statement id of the change, or the name of what else it was."""
+
+revocations: Final = Table(
+    "revocations",
+    metadata,
+    Column("proposal", _NUMBER, primary_key=True, autoincrement=True),
+    Column("report_number", String(21), ForeignKey("reports.report_number"), nullable=False),
+    Column("category", Integer, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("proposed_by", String(64), nullable=False),
+    Column("proposed_at", String(27), nullable=False),
+)
+"""Proposals to take a report back."""
+
+revocation_ends: Final = Table(
+    "revocation_ends",
+    metadata,
+    Column("proposal", ForeignKey("revocations.proposal"), primary_key=True),
+    Column("confirmed", Boolean, nullable=False),
+    Column("by", String(64), nullable=False),
+    Column("at", String(27), nullable=False),
+)
+"""What became of a proposal: confirmed by a second officer, or withdrawn. None while it waits."""
+
+notices: Final = Table(
+    "notices",
+    metadata,
+    Column("id", _NUMBER, primary_key=True, autoincrement=True),
+    Column("uscc", String(18), nullable=False),
+    Column("kind", Integer, nullable=False),
+    Column("request_id", String(32), nullable=False),
+    Column("report_number", String(21), nullable=False),
+    Column("at", String(27), nullable=False),
+)
+"""What a subject was told (消息)."""
+Index("notices_by_subject", notices.c.uscc, notices.c.id)
+
+code_tries: Final = Table(
+    "code_tries",
+    metadata,
+    Column("report_number", String(64), primary_key=True),
+    Column("since", String(27), nullable=False),
+    Column("failed", Integer, nullable=False),
+)
+"""Failed tries of a typed code for a number, existing or not, in the hour that began at `since`."""
+
+transfers: Final = Table(
+    "transfers",
+    metadata,
+    Column("statement_id", LargeBinary, primary_key=True),
+    Column("uscc", String(18), nullable=False),
+    Column("from_province", Integer, nullable=False),
+    Column("to_province", Integer, nullable=False),
+    Column("registered_on", String(10), nullable=False),
+    Column("transfer", LargeBinary, nullable=False),
+    Column("consent", LargeBinary, nullable=False),
+    Column("at", String(27), nullable=False),
+)
+"""Moves of subjects between homes, signed by both."""
+Index("transfers_by_subject", transfers.c.uscc)
+
+epochs: Final = Table(
+    "epochs",
+    metadata,
+    Column("number", _NUMBER, primary_key=True, autoincrement=True),
+    Column("epoch", String(32), nullable=False, unique=True),
+    Column("begun_at", String(27), nullable=False),
+    Column("cause", String(16), nullable=False),
+)
+"""Lives of this database: the first begins when it is made, the next with every restore. What was numbered in one is not in another."""
+
+retention_cuts: Final = Table(
+    "retention_cuts",
+    metadata,
+    Column("table_name", String(32), primary_key=True),
+    Column("cut", String(27), nullable=False),
+)
+"""Rows of append-only tables that are older than the cut may be deleted; the database refuses all others."""
 
 audit: Final = Table(
     "audit",
@@ -125,7 +264,20 @@ audit: Final = Table(
 Index("audit_by_subject", audit.c.uscc, audit.c.id)
 Index("queries_by_request", queries.c.request_id)
 
-APPEND_ONLY: Final = (queries, outcomes, coverages, reports, audit)
+APPEND_ONLY: Final = (
+    queries,
+    outcomes,
+    coverages,
+    reports,
+    changes,
+    standings,
+    revocations,
+    revocation_ends,
+    notices,
+    transfers,
+    epochs,
+    audit,
+)
 
 
 async def prepare(database: Database) -> None:

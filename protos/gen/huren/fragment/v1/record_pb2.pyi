@@ -540,6 +540,7 @@ class Record(_message.Message):
     REPLACES_FIELD_NUMBER: _builtins.int
     FURTHER_DOMAINS_FIELD_NUMBER: _builtins.int
     MARKS_FIELD_NUMBER: _builtins.int
+    DISCLOSED_UNTIL_FIELD_NUMBER: _builtins.int
     record_id: _builtins.str
     """Identity of the record: opaque, assigned by the origin, permanent, never used for another record. It MUST NOT be derived
     from fields that can be corrected.
@@ -559,6 +560,10 @@ class Record(_message.Message):
     """数据来源单位."""
     replaces: _builtins.str
     """record_id of the record that this one replaces (撤销后重新作出). Empty: none."""
+    disclosed_until: _builtins.str
+    """Last legal day on which the origin discloses it, as far as that is known already; after it, a report that lists it is SUPERSEDED
+    without anybody saying so. Empty: no end is known.
+    """
     @_builtins.property
     def penalty(self) -> Global___Penalty:
         """In cells of kind PENALTY."""
@@ -593,10 +598,11 @@ class Record(_message.Message):
         replaces: _builtins.str = ...,
         further_domains: _abc.Iterable[_builtins.str] | None = ...,
         marks: _abc.Iterable[Global___Mark] | None = ...,
+        disclosed_until: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["collected_at", b"collected_at", "fact", b"fact", "list_entry", b"list_entry", "penalty", b"penalty"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["collected_at", b"collected_at", "decided_in", b"decided_in", "decision_key", b"decision_key", "fact", b"fact", "further_domains", b"further_domains", "list_entry", b"list_entry", "marks", b"marks", "penalty", b"penalty", "record_id", b"record_id", "replaces", b"replaces", "revision", b"revision", "source_unit", b"source_unit"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["collected_at", b"collected_at", "decided_in", b"decided_in", "decision_key", b"decision_key", "disclosed_until", b"disclosed_until", "fact", b"fact", "further_domains", b"further_domains", "list_entry", b"list_entry", "marks", b"marks", "penalty", b"penalty", "record_id", b"record_id", "replaces", b"replaces", "revision", b"revision", "source_unit", b"source_unit"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_fact: _TypeAlias = _typing.Literal["penalty", "list_entry"]  # noqa: Y015
     _WhichOneofArgType_fact: _TypeAlias = _typing.Literal["fact", b"fact"]  # noqa: Y015

@@ -24,13 +24,15 @@ _sym_db = _symbol_database.Default()
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from huren.common.v1 import common_pb2 as huren_dot_common_dot_v1_dot_common__pb2
 from huren.fragment.v1 import fragment_pb2 as huren_dot_fragment_dot_v1_dot_fragment__pb2
 from huren.fragment.v1 import query_pb2 as huren_dot_fragment_dot_v1_dot_query__pb2
 from huren.fragment.v1 import refusal_pb2 as huren_dot_fragment_dot_v1_dot_refusal__pb2
+from huren.report.v1 import report_status_pb2 as huren_dot_report_dot_v1_dot_report__status__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$huren/report/v1/report_service.proto\x12\x0fhuren.report.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1churen/common/v1/common.proto\x1a huren/fragment/v1/fragment.proto\x1a\x1dhuren/fragment/v1/query.proto\x1a\x1fhuren/fragment/v1/refusal.proto\"\xa7\x03\n\x14RequestReportRequest\x12\x37\n\x0fidempotency_key\x18\x01 \x01(\tB\x1e\xbaH\x1br\x19\x32\x17^[A-Za-z0-9_.:-]{8,64}$\x12\x17\n\x04uscc\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\'\n\x06window\x18\x03 \x01(\x0b\x32\x17.huren.common.v1.Window\x12\x38\n\x07\x64omains\x18\x04 \x03(\tB\'\xbaH$\x92\x01!\x10\x80\x02\x18\x01\"\x1ar\x18\x32\x16^[a-z][a-z0-9_]{0,47}$\x12?\n\x05kinds\x18\x05 \x03(\x0e\x32\x1b.huren.common.v1.RecordKindB\x13\xbaH\x10\x92\x01\r\x10\x08\x18\x01\"\x07\x82\x01\x04\x10\x01 \x00\x12\x35\n\x07purpose\x18\x06 \x01(\x0e\x32\x1a.huren.fragment.v1.PurposeB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\"\n\x11\x63\x61talogue_version\x18\x07 \x01(\tB\x07\xbaH\x04r\x02\x18 \x12>\n\x05\x62\x61sis\x18\x08 \x01(\x0e\x32%.huren.fragment.v1.AuthorisationBasisB\x08\xbaH\x05\x82\x01\x02\x10\x01\"Y\n\x0cSealedReport\x12\x15\n\rreport_number\x18\x01 \x01(\t\x12\x17\n\x0freport_envelope\x18\x02 \x01(\x0c\x12\x19\n\x11verification_code\x18\x03 \x01(\t\"f\n\x07\x43\x65llGap\x12%\n\x03key\x18\x01 \x01(\x0b\x32\x18.huren.common.v1.CellKey\x12\x34\n\x06reason\x18\x02 \x01(\x0e\x32$.huren.fragment.v1.UnavailableReason\"\xc6\x02\n\x0eProvinceStatus\x12+\n\x08province\x18\x01 \x01(\x0e\x32\x19.huren.common.v1.Province\x12\x33\n\x08progress\x18\x02 \x01(\x0e\x32!.huren.report.v1.ProvinceProgress\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x31\n\x07refusal\x18\x04 \x01(\x0e\x32 .huren.fragment.v1.RefusalReason\x12&\n\x04gaps\x18\x05 \x03(\x0b\x32\x18.huren.report.v1.CellGap\x12*\n\x08gap_kind\x18\x06 \x01(\x0e\x32\x18.huren.report.v1.GapKind\x12)\n\x07\x63ontact\x18\x07 \x01(\x0b\x32\x18.huren.common.v1.Contact\x12\x10\n\x08\x61ttempts\x18\x08 \x01(\r\"\x89\x01\n\x0bOpenRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x32\n\tprovinces\x18\x02 \x03(\x0b\x32\x1f.huren.report.v1.ProvinceStatus\x12\x32\n\x0f\x61sk_again_after\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x87\x01\n\x15RequestReportResponse\x12/\n\x06sealed\x18\x01 \x01(\x0b\x32\x1d.huren.report.v1.SealedReportH\x00\x12,\n\x04open\x18\x02 \x01(\x0b\x32\x1c.huren.report.v1.OpenRequestH\x00\x42\x0f\n\x06result\x12\x05\xbaH\x02\x08\x01\"G\n\x10GetReportRequest\x12\x33\n\rreport_number\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^HR[0-9]{18}[0-9A-Z]$\"B\n\x11GetReportResponse\x12-\n\x06sealed\x18\x01 \x01(\x0b\x32\x1d.huren.report.v1.SealedReport*\xe3\x01\n\x10ProvinceProgress\x12!\n\x1dPROVINCE_PROGRESS_UNSPECIFIED\x10\x00\x12\x1e\n\x1aPROVINCE_PROGRESS_ANSWERED\x10\x01\x12&\n\"PROVINCE_PROGRESS_ANSWERED_IN_PART\x10\x02\x12\x1d\n\x19PROVINCE_PROGRESS_REFUSED\x10\x03\x12!\n\x1dPROVINCE_PROGRESS_UNAVAILABLE\x10\x04\x12\"\n\x1ePROVINCE_PROGRESS_INADMISSIBLE\x10\x05*j\n\x07GapKind\x12\x18\n\x14GAP_KIND_UNSPECIFIED\x10\x00\x12\x16\n\x12GAP_KIND_TRANSIENT\x10\x01\x12\x19\n\x15GAP_KIND_NEEDS_ORIGIN\x10\x02\x12\x12\n\x0eGAP_KIND_FINAL\x10\x03\x32\xc3\x01\n\rReportService\x12^\n\rRequestReport\x12%.huren.report.v1.RequestReportRequest\x1a&.huren.report.v1.RequestReportResponse\x12R\n\tGetReport\x12!.huren.report.v1.GetReportRequest\x1a\".huren.report.v1.GetReportResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$huren/report/v1/report_service.proto\x12\x0fhuren.report.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1churen/common/v1/common.proto\x1a huren/fragment/v1/fragment.proto\x1a\x1dhuren/fragment/v1/query.proto\x1a\x1fhuren/fragment/v1/refusal.proto\x1a#huren/report/v1/report_status.proto\"\xa7\x03\n\x14RequestReportRequest\x12\x37\n\x0fidempotency_key\x18\x01 \x01(\tB\x1e\xbaH\x1br\x19\x32\x17^[A-Za-z0-9_.:-]{8,64}$\x12\x17\n\x04uscc\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\'\n\x06window\x18\x03 \x01(\x0b\x32\x17.huren.common.v1.Window\x12\x38\n\x07\x64omains\x18\x04 \x03(\tB\'\xbaH$\x92\x01!\x10\x80\x02\x18\x01\"\x1ar\x18\x32\x16^[a-z][a-z0-9_]{0,47}$\x12?\n\x05kinds\x18\x05 \x03(\x0e\x32\x1b.huren.common.v1.RecordKindB\x13\xbaH\x10\x92\x01\r\x10\x08\x18\x01\"\x07\x82\x01\x04\x10\x01 \x00\x12\x35\n\x07purpose\x18\x06 \x01(\x0e\x32\x1a.huren.fragment.v1.PurposeB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\"\n\x11\x63\x61talogue_version\x18\x07 \x01(\tB\x07\xbaH\x04r\x02\x18 \x12>\n\x05\x62\x61sis\x18\x08 \x01(\x0e\x32%.huren.fragment.v1.AuthorisationBasisB\x08\xbaH\x05\x82\x01\x02\x10\x01\"m\n\x0cSealedReport\x12\x15\n\rreport_number\x18\x01 \x01(\t\x12\x17\n\x0freport_envelope\x18\x02 \x01(\x0c\x12\x19\n\x11verification_code\x18\x03 \x01(\t\x12\x12\n\ntyped_code\x18\x04 \x01(\t\"f\n\x07\x43\x65llGap\x12%\n\x03key\x18\x01 \x01(\x0b\x32\x18.huren.common.v1.CellKey\x12\x34\n\x06reason\x18\x02 \x01(\x0e\x32$.huren.fragment.v1.UnavailableReason\"\xc6\x02\n\x0eProvinceStatus\x12+\n\x08province\x18\x01 \x01(\x0e\x32\x19.huren.common.v1.Province\x12\x33\n\x08progress\x18\x02 \x01(\x0e\x32!.huren.report.v1.ProvinceProgress\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x31\n\x07refusal\x18\x04 \x01(\x0e\x32 .huren.fragment.v1.RefusalReason\x12&\n\x04gaps\x18\x05 \x03(\x0b\x32\x18.huren.report.v1.CellGap\x12*\n\x08gap_kind\x18\x06 \x01(\x0e\x32\x18.huren.report.v1.GapKind\x12)\n\x07\x63ontact\x18\x07 \x01(\x0b\x32\x18.huren.common.v1.Contact\x12\x10\n\x08\x61ttempts\x18\x08 \x01(\r\"\xb3\x02\n\x0bOpenRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x32\n\tprovinces\x18\x02 \x03(\x0b\x32\x1f.huren.report.v1.ProvinceStatus\x12\x32\n\x0f\x61sk_again_after\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12/\n\x0b\x61\x63\x63\x65pted_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x34\n\x10\x63ompletion_until\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x33\n\x0fnext_attempt_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04name\x18\x07 \x01(\t\"\xe9\x01\n\x0c\x45ndedRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12(\n\x03\x65nd\x18\x02 \x01(\x0e\x32\x1b.huren.report.v1.RequestEnd\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12,\n\x08\x65nded_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\tprovinces\x18\x05 \x03(\x0b\x32\x1f.huren.report.v1.ProvinceStatus\x12)\n\x07\x63ontact\x18\x06 \x01(\x0b\x32\x18.huren.common.v1.Contact\"\xb7\x01\n\x15RequestReportResponse\x12/\n\x06sealed\x18\x01 \x01(\x0b\x32\x1d.huren.report.v1.SealedReportH\x00\x12,\n\x04open\x18\x02 \x01(\x0b\x32\x1c.huren.report.v1.OpenRequestH\x00\x12.\n\x05\x65nded\x18\x03 \x01(\x0b\x32\x1d.huren.report.v1.EndedRequestH\x00\x42\x0f\n\x06result\x12\x05\xbaH\x02\x08\x01\"?\n\x12WatchReportRequest\x12)\n\nrequest_id\x18\x01 \x01(\tB\x15\xbaH\x12r\x10\x32\x0e^[0-9a-f]{32}$\"\xb5\x01\n\x13WatchReportResponse\x12/\n\x06sealed\x18\x01 \x01(\x0b\x32\x1d.huren.report.v1.SealedReportH\x00\x12,\n\x04open\x18\x02 \x01(\x0b\x32\x1c.huren.report.v1.OpenRequestH\x00\x12.\n\x05\x65nded\x18\x03 \x01(\x0b\x32\x1d.huren.report.v1.EndedRequestH\x00\x42\x0f\n\x06result\x12\x05\xbaH\x02\x08\x01\"A\n\x14\x43\x61ncelRequestRequest\x12)\n\nrequest_id\x18\x01 \x01(\tB\x15\xbaH\x12r\x10\x32\x0e^[0-9a-f]{32}$\"\x89\x01\n\x15\x43\x61ncelRequestResponse\x12/\n\x06sealed\x18\x01 \x01(\x0b\x32\x1d.huren.report.v1.SealedReportH\x00\x12.\n\x05\x65nded\x18\x02 \x01(\x0b\x32\x1d.huren.report.v1.EndedRequestH\x00\x42\x0f\n\x06result\x12\x05\xbaH\x02\x08\x01\"\x85\x01\n\x13RenderReportRequest\x12\x33\n\rreport_number\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^HR[0-9]{18}[0-9A-Z]$\x12\x39\n\x06\x66ormat\x18\x02 \x01(\x0e\x32\x1d.huren.report.v1.ReportFormatB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\"N\n\x14RenderReportResponse\x12\x0f\n\x07\x63ontent\x18\x01 \x01(\x0c\x12\x12\n\nmedia_type\x18\x02 \x01(\t\x12\x11\n\tfile_name\x18\x03 \x01(\t\"G\n\x1aRenderProgressSheetRequest\x12)\n\nrequest_id\x18\x01 \x01(\tB\x15\xbaH\x12r\x10\x32\x0e^[0-9a-f]{32}$\"A\n\x1bRenderProgressSheetResponse\x12\x0f\n\x07\x63ontent\x18\x01 \x01(\x0c\x12\x11\n\tfile_name\x18\x02 \x01(\t\"\x14\n\x12ListNoticesRequest\"\x86\x01\n\x06Notice\x12)\n\x04kind\x18\x01 \x01(\x0e\x32\x1b.huren.report.v1.NoticeKind\x12&\n\x02\x61t\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x15\n\rreport_number\x18\x04 \x01(\t\"?\n\x13ListNoticesResponse\x12(\n\x07notices\x18\x01 \x03(\x0b\x32\x17.huren.report.v1.Notice\"G\n\x10GetReportRequest\x12\x33\n\rreport_number\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^HR[0-9]{18}[0-9A-Z]$\"o\n\x11GetReportResponse\x12-\n\x06sealed\x18\x01 \x01(\x0b\x32\x1d.huren.report.v1.SealedReport\x12+\n\x08standing\x18\x02 \x01(\x0b\x32\x19.huren.report.v1.Standing*\xe3\x01\n\x10ProvinceProgress\x12!\n\x1dPROVINCE_PROGRESS_UNSPECIFIED\x10\x00\x12\x1e\n\x1aPROVINCE_PROGRESS_ANSWERED\x10\x01\x12&\n\"PROVINCE_PROGRESS_ANSWERED_IN_PART\x10\x02\x12\x1d\n\x19PROVINCE_PROGRESS_REFUSED\x10\x03\x12!\n\x1dPROVINCE_PROGRESS_UNAVAILABLE\x10\x04\x12\"\n\x1ePROVINCE_PROGRESS_INADMISSIBLE\x10\x05*j\n\x07GapKind\x12\x18\n\x14GAP_KIND_UNSPECIFIED\x10\x00\x12\x16\n\x12GAP_KIND_TRANSIENT\x10\x01\x12\x19\n\x15GAP_KIND_NEEDS_ORIGIN\x10\x02\x12\x12\n\x0eGAP_KIND_FINAL\x10\x03*\xa4\x01\n\nRequestEnd\x12\x1b\n\x17REQUEST_END_UNSPECIFIED\x10\x00\x12\x16\n\x12REQUEST_END_SEALED\x10\x01\x12!\n\x1dREQUEST_END_CLOSED_INCOMPLETE\x10\x02\x12\x19\n\x15REQUEST_END_CANCELLED\x10\x03\x12#\n\x1fREQUEST_END_AUTHORISATION_ENDED\x10\x04*\\\n\x0cReportFormat\x12\x1d\n\x19REPORT_FORMAT_UNSPECIFIED\x10\x00\x12\x15\n\x11REPORT_FORMAT_PDF\x10\x01\x12\x16\n\x12REPORT_FORMAT_JSON\x10\x02*\xaa\x01\n\nNoticeKind\x12\x1b\n\x17NOTICE_KIND_UNSPECIFIED\x10\x00\x12\x1d\n\x19NOTICE_KIND_REPORT_ISSUED\x10\x01\x12\x1d\n\x19NOTICE_KIND_REQUEST_ENDED\x10\x02\x12!\n\x1dNOTICE_KIND_REPORT_SUPERSEDED\x10\x03\x12\x1e\n\x1aNOTICE_KIND_REPORT_REVOKED\x10\x04\x32\xa8\x05\n\rReportService\x12^\n\rRequestReport\x12%.huren.report.v1.RequestReportRequest\x1a&.huren.report.v1.RequestReportResponse\x12R\n\tGetReport\x12!.huren.report.v1.GetReportRequest\x1a\".huren.report.v1.GetReportResponse\x12Z\n\x0bWatchReport\x12#.huren.report.v1.WatchReportRequest\x1a$.huren.report.v1.WatchReportResponse0\x01\x12^\n\rCancelRequest\x12%.huren.report.v1.CancelRequestRequest\x1a&.huren.report.v1.CancelRequestResponse\x12[\n\x0cRenderReport\x12$.huren.report.v1.RenderReportRequest\x1a%.huren.report.v1.RenderReportResponse\x12p\n\x13RenderProgressSheet\x12+.huren.report.v1.RenderProgressSheetRequest\x1a,.huren.report.v1.RenderProgressSheetResponse\x12X\n\x0bListNotices\x12#.huren.report.v1.ListNoticesRequest\x1a$.huren.report.v1.ListNoticesResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -53,28 +55,72 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REQUESTREPORTREQUEST'].fields_by_name['basis']._serialized_options = b'\272H\005\202\001\002\020\001'
   _globals['_REQUESTREPORTRESPONSE'].oneofs_by_name['result']._loaded_options = None
   _globals['_REQUESTREPORTRESPONSE'].oneofs_by_name['result']._serialized_options = b'\272H\002\010\001'
+  _globals['_WATCHREPORTREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_WATCHREPORTREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\022r\0202\016^[0-9a-f]{32}$'
+  _globals['_WATCHREPORTRESPONSE'].oneofs_by_name['result']._loaded_options = None
+  _globals['_WATCHREPORTRESPONSE'].oneofs_by_name['result']._serialized_options = b'\272H\002\010\001'
+  _globals['_CANCELREQUESTREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_CANCELREQUESTREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\022r\0202\016^[0-9a-f]{32}$'
+  _globals['_CANCELREQUESTRESPONSE'].oneofs_by_name['result']._loaded_options = None
+  _globals['_CANCELREQUESTRESPONSE'].oneofs_by_name['result']._serialized_options = b'\272H\002\010\001'
+  _globals['_RENDERREPORTREQUEST'].fields_by_name['report_number']._loaded_options = None
+  _globals['_RENDERREPORTREQUEST'].fields_by_name['report_number']._serialized_options = b'\272H\031r\0272\025^HR[0-9]{18}[0-9A-Z]$'
+  _globals['_RENDERREPORTREQUEST'].fields_by_name['format']._loaded_options = None
+  _globals['_RENDERREPORTREQUEST'].fields_by_name['format']._serialized_options = b'\272H\007\202\001\004\020\001 \000'
+  _globals['_RENDERPROGRESSSHEETREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_RENDERPROGRESSSHEETREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\022r\0202\016^[0-9a-f]{32}$'
   _globals['_GETREPORTREQUEST'].fields_by_name['report_number']._loaded_options = None
   _globals['_GETREPORTREQUEST'].fields_by_name['report_number']._serialized_options = b'\272H\031r\0272\025^HR[0-9]{18}[0-9A-Z]$'
-  _globals['_PROVINCEPROGRESS']._serialized_start=1616
-  _globals['_PROVINCEPROGRESS']._serialized_end=1843
-  _globals['_GAPKIND']._serialized_start=1845
-  _globals['_GAPKIND']._serialized_end=1951
-  _globals['_REQUESTREPORTREQUEST']._serialized_start=247
-  _globals['_REQUESTREPORTREQUEST']._serialized_end=670
-  _globals['_SEALEDREPORT']._serialized_start=672
-  _globals['_SEALEDREPORT']._serialized_end=761
-  _globals['_CELLGAP']._serialized_start=763
-  _globals['_CELLGAP']._serialized_end=865
-  _globals['_PROVINCESTATUS']._serialized_start=868
-  _globals['_PROVINCESTATUS']._serialized_end=1194
-  _globals['_OPENREQUEST']._serialized_start=1197
-  _globals['_OPENREQUEST']._serialized_end=1334
-  _globals['_REQUESTREPORTRESPONSE']._serialized_start=1337
-  _globals['_REQUESTREPORTRESPONSE']._serialized_end=1472
-  _globals['_GETREPORTREQUEST']._serialized_start=1474
-  _globals['_GETREPORTREQUEST']._serialized_end=1545
-  _globals['_GETREPORTRESPONSE']._serialized_start=1547
-  _globals['_GETREPORTRESPONSE']._serialized_end=1613
-  _globals['_REPORTSERVICE']._serialized_start=1954
-  _globals['_REPORTSERVICE']._serialized_end=2149
+  _globals['_PROVINCEPROGRESS']._serialized_start=3241
+  _globals['_PROVINCEPROGRESS']._serialized_end=3468
+  _globals['_GAPKIND']._serialized_start=3470
+  _globals['_GAPKIND']._serialized_end=3576
+  _globals['_REQUESTEND']._serialized_start=3579
+  _globals['_REQUESTEND']._serialized_end=3743
+  _globals['_REPORTFORMAT']._serialized_start=3745
+  _globals['_REPORTFORMAT']._serialized_end=3837
+  _globals['_NOTICEKIND']._serialized_start=3840
+  _globals['_NOTICEKIND']._serialized_end=4010
+  _globals['_REQUESTREPORTREQUEST']._serialized_start=317
+  _globals['_REQUESTREPORTREQUEST']._serialized_end=740
+  _globals['_SEALEDREPORT']._serialized_start=742
+  _globals['_SEALEDREPORT']._serialized_end=851
+  _globals['_CELLGAP']._serialized_start=853
+  _globals['_CELLGAP']._serialized_end=955
+  _globals['_PROVINCESTATUS']._serialized_start=958
+  _globals['_PROVINCESTATUS']._serialized_end=1284
+  _globals['_OPENREQUEST']._serialized_start=1287
+  _globals['_OPENREQUEST']._serialized_end=1594
+  _globals['_ENDEDREQUEST']._serialized_start=1597
+  _globals['_ENDEDREQUEST']._serialized_end=1830
+  _globals['_REQUESTREPORTRESPONSE']._serialized_start=1833
+  _globals['_REQUESTREPORTRESPONSE']._serialized_end=2016
+  _globals['_WATCHREPORTREQUEST']._serialized_start=2018
+  _globals['_WATCHREPORTREQUEST']._serialized_end=2081
+  _globals['_WATCHREPORTRESPONSE']._serialized_start=2084
+  _globals['_WATCHREPORTRESPONSE']._serialized_end=2265
+  _globals['_CANCELREQUESTREQUEST']._serialized_start=2267
+  _globals['_CANCELREQUESTREQUEST']._serialized_end=2332
+  _globals['_CANCELREQUESTRESPONSE']._serialized_start=2335
+  _globals['_CANCELREQUESTRESPONSE']._serialized_end=2472
+  _globals['_RENDERREPORTREQUEST']._serialized_start=2475
+  _globals['_RENDERREPORTREQUEST']._serialized_end=2608
+  _globals['_RENDERREPORTRESPONSE']._serialized_start=2610
+  _globals['_RENDERREPORTRESPONSE']._serialized_end=2688
+  _globals['_RENDERPROGRESSSHEETREQUEST']._serialized_start=2690
+  _globals['_RENDERPROGRESSSHEETREQUEST']._serialized_end=2761
+  _globals['_RENDERPROGRESSSHEETRESPONSE']._serialized_start=2763
+  _globals['_RENDERPROGRESSSHEETRESPONSE']._serialized_end=2828
+  _globals['_LISTNOTICESREQUEST']._serialized_start=2830
+  _globals['_LISTNOTICESREQUEST']._serialized_end=2850
+  _globals['_NOTICE']._serialized_start=2853
+  _globals['_NOTICE']._serialized_end=2987
+  _globals['_LISTNOTICESRESPONSE']._serialized_start=2989
+  _globals['_LISTNOTICESRESPONSE']._serialized_end=3052
+  _globals['_GETREPORTREQUEST']._serialized_start=3054
+  _globals['_GETREPORTREQUEST']._serialized_end=3125
+  _globals['_GETREPORTRESPONSE']._serialized_start=3127
+  _globals['_GETREPORTRESPONSE']._serialized_end=3238
+  _globals['_REPORTSERVICE']._serialized_start=4013
+  _globals['_REPORTSERVICE']._serialized_end=4693
 # @@protoc_insertion_point(module_scope)

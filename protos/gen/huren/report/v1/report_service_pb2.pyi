@@ -7,12 +7,14 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from huren.common.v1 import common_pb2 as _common_pb2
 from huren.fragment.v1 import fragment_pb2 as _fragment_pb2
 from huren.fragment.v1 import query_pb2 as _query_pb2
 from huren.fragment.v1 import refusal_pb2 as _refusal_pb2
+from huren.report.v1 import report_status_pb2 as _report_status_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -88,6 +90,94 @@ GAP_KIND_FINAL: GapKind.ValueType  # 3
 """Nothing will."""
 Global___GapKind: _TypeAlias = GapKind  # noqa: Y015
 
+class _RequestEnd:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _RequestEndEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RequestEnd.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    REQUEST_END_UNSPECIFIED: _RequestEnd.ValueType  # 0
+    """Never valid in a message."""
+    REQUEST_END_SEALED: _RequestEnd.ValueType  # 1
+    """There is a report."""
+    REQUEST_END_CLOSED_INCOMPLETE: _RequestEnd.ValueType  # 2
+    """逾期未成: a gap that nothing will close, or that was not closed in time."""
+    REQUEST_END_CANCELLED: _RequestEnd.ValueType  # 3
+    """The applicant gave it up."""
+    REQUEST_END_AUTHORISATION_ENDED: _RequestEnd.ValueType  # 4
+    """The applicant may not ask any more: cancelled, moved away, or an authorisation that ended."""
+
+class RequestEnd(_RequestEnd, metaclass=_RequestEndEnumTypeWrapper):
+    """How a request ended."""
+
+REQUEST_END_UNSPECIFIED: RequestEnd.ValueType  # 0
+"""Never valid in a message."""
+REQUEST_END_SEALED: RequestEnd.ValueType  # 1
+"""There is a report."""
+REQUEST_END_CLOSED_INCOMPLETE: RequestEnd.ValueType  # 2
+"""逾期未成: a gap that nothing will close, or that was not closed in time."""
+REQUEST_END_CANCELLED: RequestEnd.ValueType  # 3
+"""The applicant gave it up."""
+REQUEST_END_AUTHORISATION_ENDED: RequestEnd.ValueType  # 4
+"""The applicant may not ask any more: cancelled, moved away, or an authorisation that ended."""
+Global___RequestEnd: _TypeAlias = RequestEnd  # noqa: Y015
+
+class _ReportFormat:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ReportFormatEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ReportFormat.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    REPORT_FORMAT_UNSPECIFIED: _ReportFormat.ValueType  # 0
+    """Never valid in a message."""
+    REPORT_FORMAT_PDF: _ReportFormat.ValueType  # 1
+    """For people: PDF with the statement in it, sealed by the home."""
+    REPORT_FORMAT_JSON: _ReportFormat.ValueType  # 2
+    """For machines and archives: readable JSON with the statement in it."""
+
+class ReportFormat(_ReportFormat, metaclass=_ReportFormatEnumTypeWrapper):
+    """What kind of file."""
+
+REPORT_FORMAT_UNSPECIFIED: ReportFormat.ValueType  # 0
+"""Never valid in a message."""
+REPORT_FORMAT_PDF: ReportFormat.ValueType  # 1
+"""For people: PDF with the statement in it, sealed by the home."""
+REPORT_FORMAT_JSON: ReportFormat.ValueType  # 2
+"""For machines and archives: readable JSON with the statement in it."""
+Global___ReportFormat: _TypeAlias = ReportFormat  # noqa: Y015
+
+class _NoticeKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _NoticeKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_NoticeKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    NOTICE_KIND_UNSPECIFIED: _NoticeKind.ValueType  # 0
+    """Never valid in a message."""
+    NOTICE_KIND_REPORT_ISSUED: _NoticeKind.ValueType  # 1
+    """A request came to a report by itself."""
+    NOTICE_KIND_REQUEST_ENDED: _NoticeKind.ValueType  # 2
+    """A request ended without a report."""
+    NOTICE_KIND_REPORT_SUPERSEDED: _NoticeKind.ValueType  # 3
+    """A report is superseded."""
+    NOTICE_KIND_REPORT_REVOKED: _NoticeKind.ValueType  # 4
+    """A report was taken back."""
+
+class NoticeKind(_NoticeKind, metaclass=_NoticeKindEnumTypeWrapper):
+    """What a notice tells."""
+
+NOTICE_KIND_UNSPECIFIED: NoticeKind.ValueType  # 0
+"""Never valid in a message."""
+NOTICE_KIND_REPORT_ISSUED: NoticeKind.ValueType  # 1
+"""A request came to a report by itself."""
+NOTICE_KIND_REQUEST_ENDED: NoticeKind.ValueType  # 2
+"""A request ended without a report."""
+NOTICE_KIND_REPORT_SUPERSEDED: NoticeKind.ValueType  # 3
+"""A report is superseded."""
+NOTICE_KIND_REPORT_REVOKED: NoticeKind.ValueType  # 4
+"""A report was taken back."""
+Global___NoticeKind: _TypeAlias = NoticeKind  # noqa: Y015
+
 @_typing.final
 class RequestReportRequest(_message.Message):
     """Asks for a report."""
@@ -155,22 +245,26 @@ class SealedReport(_message.Message):
     REPORT_NUMBER_FIELD_NUMBER: _builtins.int
     REPORT_ENVELOPE_FIELD_NUMBER: _builtins.int
     VERIFICATION_CODE_FIELD_NUMBER: _builtins.int
+    TYPED_CODE_FIELD_NUMBER: _builtins.int
     report_number: _builtins.str
     """报告编号."""
     report_envelope: _builtins.bytes
     """The Envelope with the Report."""
     verification_code: _builtins.str
     """Random part of the verification link (QR code), at least 128 bits, base64url. Known to the owner only."""
+    typed_code: _builtins.str
+    """核验码: four times four characters, typed together with the number. Empty: the report has none."""
     def __init__(
         self,
         *,
         report_number: _builtins.str = ...,
         report_envelope: _builtins.bytes = ...,
         verification_code: _builtins.str = ...,
+        typed_code: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["report_envelope", b"report_envelope", "report_number", b"report_number", "verification_code", b"verification_code"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["report_envelope", b"report_envelope", "report_number", b"report_number", "typed_code", b"typed_code", "verification_code", b"verification_code"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -267,8 +361,14 @@ class OpenRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     PROVINCES_FIELD_NUMBER: _builtins.int
     ASK_AGAIN_AFTER_FIELD_NUMBER: _builtins.int
+    ACCEPTED_AT_FIELD_NUMBER: _builtins.int
+    COMPLETION_UNTIL_FIELD_NUMBER: _builtins.int
+    NEXT_ATTEMPT_AT_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """受理编号."""
+    name: _builtins.str
+    """The subject's name, as registered."""
     @_builtins.property
     def provinces(self) -> _containers.RepeatedCompositeFieldContainer[Global___ProvinceStatus]:
         """One entry for each province."""
@@ -277,20 +377,84 @@ class OpenRequest(_message.Message):
     def ask_again_after(self) -> _duration_pb2.Duration:
         """When asking again, with the same idempotency key, may help. Unset: it will not."""
 
+    @_builtins.property
+    def accepted_at(self) -> _timestamp_pb2.Timestamp:
+        """受理时间."""
+
+    @_builtins.property
+    def completion_until(self) -> _timestamp_pb2.Timestamp:
+        """Until when the home goes on by itself."""
+
+    @_builtins.property
+    def next_attempt_at(self) -> _timestamp_pb2.Timestamp:
+        """When it asks again at the latest. Unset: it is asking now."""
+
     def __init__(
         self,
         *,
         request_id: _builtins.str = ...,
         provinces: _abc.Iterable[Global___ProvinceStatus] | None = ...,
         ask_again_after: _duration_pb2.Duration | None = ...,
+        accepted_at: _timestamp_pb2.Timestamp | None = ...,
+        completion_until: _timestamp_pb2.Timestamp | None = ...,
+        next_attempt_at: _timestamp_pb2.Timestamp | None = ...,
+        name: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["ask_again_after", b"ask_again_after"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["accepted_at", b"accepted_at", "ask_again_after", b"ask_again_after", "completion_until", b"completion_until", "next_attempt_at", b"next_attempt_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ask_again_after", b"ask_again_after", "provinces", b"provinces", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted_at", b"accepted_at", "ask_again_after", b"ask_again_after", "completion_until", b"completion_until", "name", b"name", "next_attempt_at", b"next_attempt_at", "provinces", b"provinces", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___OpenRequest: _TypeAlias = OpenRequest  # noqa: Y015
+
+@_typing.final
+class EndedRequest(_message.Message):
+    """A request that ended without a report."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    ENDED_AT_FIELD_NUMBER: _builtins.int
+    PROVINCES_FIELD_NUMBER: _builtins.int
+    CONTACT_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """受理编号."""
+    end: Global___RequestEnd.ValueType
+    """How. Never SEALED here."""
+    reason: _builtins.str
+    """Stable code of the reason."""
+    @_builtins.property
+    def ended_at(self) -> _timestamp_pb2.Timestamp:
+        """When."""
+
+    @_builtins.property
+    def provinces(self) -> _containers.RepeatedCompositeFieldContainer[Global___ProvinceStatus]:
+        """How each province stood at the end."""
+
+    @_builtins.property
+    def contact(self) -> _common_pb2.Contact:
+        """Whom to turn to."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        end: Global___RequestEnd.ValueType = ...,
+        reason: _builtins.str = ...,
+        ended_at: _timestamp_pb2.Timestamp | None = ...,
+        provinces: _abc.Iterable[Global___ProvinceStatus] | None = ...,
+        contact: _common_pb2.Contact | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["contact", b"contact", "ended_at", b"ended_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contact", b"contact", "end", b"end", "ended_at", b"ended_at", "provinces", b"provinces", "reason", b"reason", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EndedRequest: _TypeAlias = EndedRequest  # noqa: Y015
 
 @_typing.final
 class RequestReportResponse(_message.Message):
@@ -300,6 +464,7 @@ class RequestReportResponse(_message.Message):
 
     SEALED_FIELD_NUMBER: _builtins.int
     OPEN_FIELD_NUMBER: _builtins.int
+    ENDED_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def sealed(self) -> Global___SealedReport:
         """The report."""
@@ -308,21 +473,321 @@ class RequestReportResponse(_message.Message):
     def open(self) -> Global___OpenRequest:
         """Not yet."""
 
+    @_builtins.property
+    def ended(self) -> Global___EndedRequest:
+        """Ended without a report."""
+
     def __init__(
         self,
         *,
         sealed: Global___SealedReport | None = ...,
         open: Global___OpenRequest | None = ...,
+        ended: Global___EndedRequest | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["open", b"open", "result", b"result", "sealed", b"sealed"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["ended", b"ended", "open", b"open", "result", b"result", "sealed", b"sealed"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["open", b"open", "result", b"result", "sealed", b"sealed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ended", b"ended", "open", b"open", "result", b"result", "sealed", b"sealed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_result: _TypeAlias = _typing.Literal["sealed", "open"]  # noqa: Y015
+    _WhichOneofReturnType_result: _TypeAlias = _typing.Literal["sealed", "open", "ended"]  # noqa: Y015
     _WhichOneofArgType_result: _TypeAlias = _typing.Literal["result", b"result"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_result) -> _WhichOneofReturnType_result | None: ...
 
 Global___RequestReportResponse: _TypeAlias = RequestReportResponse  # noqa: Y015
+
+@_typing.final
+class WatchReportRequest(_message.Message):
+    """Watches a request."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """受理编号."""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchReportRequest: _TypeAlias = WatchReportRequest  # noqa: Y015
+
+@_typing.final
+class WatchReportResponse(_message.Message):
+    """How it stands."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SEALED_FIELD_NUMBER: _builtins.int
+    OPEN_FIELD_NUMBER: _builtins.int
+    ENDED_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def sealed(self) -> Global___SealedReport:
+        """The report. The stream ends."""
+
+    @_builtins.property
+    def open(self) -> Global___OpenRequest:
+        """Not yet."""
+
+    @_builtins.property
+    def ended(self) -> Global___EndedRequest:
+        """Ended without a report. The stream ends."""
+
+    def __init__(
+        self,
+        *,
+        sealed: Global___SealedReport | None = ...,
+        open: Global___OpenRequest | None = ...,
+        ended: Global___EndedRequest | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["ended", b"ended", "open", b"open", "result", b"result", "sealed", b"sealed"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ended", b"ended", "open", b"open", "result", b"result", "sealed", b"sealed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_result: _TypeAlias = _typing.Literal["sealed", "open", "ended"]  # noqa: Y015
+    _WhichOneofArgType_result: _TypeAlias = _typing.Literal["result", b"result"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_result) -> _WhichOneofReturnType_result | None: ...
+
+Global___WatchReportResponse: _TypeAlias = WatchReportResponse  # noqa: Y015
+
+@_typing.final
+class CancelRequestRequest(_message.Message):
+    """Gives a request up."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """受理编号."""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CancelRequestRequest: _TypeAlias = CancelRequestRequest  # noqa: Y015
+
+@_typing.final
+class CancelRequestResponse(_message.Message):
+    """How it ended."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SEALED_FIELD_NUMBER: _builtins.int
+    ENDED_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def sealed(self) -> Global___SealedReport:
+        """The report was quicker."""
+
+    @_builtins.property
+    def ended(self) -> Global___EndedRequest:
+        """Ended without a report."""
+
+    def __init__(
+        self,
+        *,
+        sealed: Global___SealedReport | None = ...,
+        ended: Global___EndedRequest | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["ended", b"ended", "result", b"result", "sealed", b"sealed"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ended", b"ended", "result", b"result", "sealed", b"sealed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_result: _TypeAlias = _typing.Literal["sealed", "ended"]  # noqa: Y015
+    _WhichOneofArgType_result: _TypeAlias = _typing.Literal["result", b"result"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_result) -> _WhichOneofReturnType_result | None: ...
+
+Global___CancelRequestResponse: _TypeAlias = CancelRequestResponse  # noqa: Y015
+
+@_typing.final
+class RenderReportRequest(_message.Message):
+    """Asks for a file."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REPORT_NUMBER_FIELD_NUMBER: _builtins.int
+    FORMAT_FIELD_NUMBER: _builtins.int
+    report_number: _builtins.str
+    """报告编号."""
+    format: Global___ReportFormat.ValueType
+    """Which."""
+    def __init__(
+        self,
+        *,
+        report_number: _builtins.str = ...,
+        format: Global___ReportFormat.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["format", b"format", "report_number", b"report_number"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RenderReportRequest: _TypeAlias = RenderReportRequest  # noqa: Y015
+
+@_typing.final
+class RenderReportResponse(_message.Message):
+    """A file."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONTENT_FIELD_NUMBER: _builtins.int
+    MEDIA_TYPE_FIELD_NUMBER: _builtins.int
+    FILE_NAME_FIELD_NUMBER: _builtins.int
+    content: _builtins.bytes
+    """Its bytes."""
+    media_type: _builtins.str
+    """IANA media type."""
+    file_name: _builtins.str
+    """Name to save it under."""
+    def __init__(
+        self,
+        *,
+        content: _builtins.bytes = ...,
+        media_type: _builtins.str = ...,
+        file_name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "file_name", b"file_name", "media_type", b"media_type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RenderReportResponse: _TypeAlias = RenderReportResponse  # noqa: Y015
+
+@_typing.final
+class RenderProgressSheetRequest(_message.Message):
+    """Asks for the progress sheet."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """受理编号."""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RenderProgressSheetRequest: _TypeAlias = RenderProgressSheetRequest  # noqa: Y015
+
+@_typing.final
+class RenderProgressSheetResponse(_message.Message):
+    """The progress sheet."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONTENT_FIELD_NUMBER: _builtins.int
+    FILE_NAME_FIELD_NUMBER: _builtins.int
+    content: _builtins.bytes
+    """PDF."""
+    file_name: _builtins.str
+    """Name to save it under."""
+    def __init__(
+        self,
+        *,
+        content: _builtins.bytes = ...,
+        file_name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "file_name", b"file_name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RenderProgressSheetResponse: _TypeAlias = RenderProgressSheetResponse  # noqa: Y015
+
+@_typing.final
+class ListNoticesRequest(_message.Message):
+    """Asks for notices."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListNoticesRequest: _TypeAlias = ListNoticesRequest  # noqa: Y015
+
+@_typing.final
+class Notice(_message.Message):
+    """Something that the home told an enterprise."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    AT_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    REPORT_NUMBER_FIELD_NUMBER: _builtins.int
+    kind: Global___NoticeKind.ValueType
+    """What."""
+    request_id: _builtins.str
+    """受理编号, where it is about a request."""
+    report_number: _builtins.str
+    """报告编号, where it is about a report."""
+    @_builtins.property
+    def at(self) -> _timestamp_pb2.Timestamp:
+        """When."""
+
+    def __init__(
+        self,
+        *,
+        kind: Global___NoticeKind.ValueType = ...,
+        at: _timestamp_pb2.Timestamp | None = ...,
+        request_id: _builtins.str = ...,
+        report_number: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "kind", b"kind", "report_number", b"report_number", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Notice: _TypeAlias = Notice  # noqa: Y015
+
+@_typing.final
+class ListNoticesResponse(_message.Message):
+    """Notices."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NOTICES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def notices(self) -> _containers.RepeatedCompositeFieldContainer[Global___Notice]:
+        """At most 200."""
+
+    def __init__(
+        self,
+        *,
+        notices: _abc.Iterable[Global___Notice] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["notices", b"notices"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListNoticesResponse: _TypeAlias = ListNoticesResponse  # noqa: Y015
 
 @_typing.final
 class GetReportRequest(_message.Message):
@@ -353,18 +818,24 @@ class GetReportResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     SEALED_FIELD_NUMBER: _builtins.int
+    STANDING_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def sealed(self) -> Global___SealedReport:
         """The report."""
+
+    @_builtins.property
+    def standing(self) -> _report_status_pb2.Standing:
+        """Where it stands, with reasons."""
 
     def __init__(
         self,
         *,
         sealed: Global___SealedReport | None = ...,
+        standing: _report_status_pb2.Standing | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["sealed", b"sealed"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["sealed", b"sealed", "standing", b"standing"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["sealed", b"sealed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["sealed", b"sealed", "standing", b"standing"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -46,6 +46,31 @@ class ReportServiceStub:
                 request_serializer=huren_dot_report_dot_v1_dot_report__service__pb2.GetReportRequest.SerializeToString,
                 response_deserializer=huren_dot_report_dot_v1_dot_report__service__pb2.GetReportResponse.FromString,
                 _registered_method=True)
+        self.WatchReport = channel.unary_stream(
+                '/huren.report.v1.ReportService/WatchReport',
+                request_serializer=huren_dot_report_dot_v1_dot_report__service__pb2.WatchReportRequest.SerializeToString,
+                response_deserializer=huren_dot_report_dot_v1_dot_report__service__pb2.WatchReportResponse.FromString,
+                _registered_method=True)
+        self.CancelRequest = channel.unary_unary(
+                '/huren.report.v1.ReportService/CancelRequest',
+                request_serializer=huren_dot_report_dot_v1_dot_report__service__pb2.CancelRequestRequest.SerializeToString,
+                response_deserializer=huren_dot_report_dot_v1_dot_report__service__pb2.CancelRequestResponse.FromString,
+                _registered_method=True)
+        self.RenderReport = channel.unary_unary(
+                '/huren.report.v1.ReportService/RenderReport',
+                request_serializer=huren_dot_report_dot_v1_dot_report__service__pb2.RenderReportRequest.SerializeToString,
+                response_deserializer=huren_dot_report_dot_v1_dot_report__service__pb2.RenderReportResponse.FromString,
+                _registered_method=True)
+        self.RenderProgressSheet = channel.unary_unary(
+                '/huren.report.v1.ReportService/RenderProgressSheet',
+                request_serializer=huren_dot_report_dot_v1_dot_report__service__pb2.RenderProgressSheetRequest.SerializeToString,
+                response_deserializer=huren_dot_report_dot_v1_dot_report__service__pb2.RenderProgressSheetResponse.FromString,
+                _registered_method=True)
+        self.ListNotices = channel.unary_unary(
+                '/huren.report.v1.ReportService/ListNotices',
+                request_serializer=huren_dot_report_dot_v1_dot_report__service__pb2.ListNoticesRequest.SerializeToString,
+                response_deserializer=huren_dot_report_dot_v1_dot_report__service__pb2.ListNoticesResponse.FromString,
+                _registered_method=True)
 
 
 class ReportServiceServicer:
@@ -71,6 +96,42 @@ class ReportServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WatchReport(self, request, context):
+        """Tells how a request of the caller's stands, each time that it changes, until it ends. The first message comes at once. NOT_FOUND
+        for every other request, whether it exists or not.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CancelRequest(self, request, context):
+        """Ends a request of the caller's that is open. One that has ended is answered as it ended.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RenderReport(self, request, context):
+        """Gives a report of the caller's as a file. It is made when it is asked for.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RenderProgressSheet(self, request, context):
+        """Gives the progress sheet (办理进度单) of a request of the caller's that is open: no verdict, no report number, no QR code.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListNotices(self, request, context):
+        """Gives what the home told the caller, newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ReportServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -83,6 +144,31 @@ def add_ReportServiceServicer_to_server(servicer, server):
                     servicer.GetReport,
                     request_deserializer=huren_dot_report_dot_v1_dot_report__service__pb2.GetReportRequest.FromString,
                     response_serializer=huren_dot_report_dot_v1_dot_report__service__pb2.GetReportResponse.SerializeToString,
+            ),
+            'WatchReport': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchReport,
+                    request_deserializer=huren_dot_report_dot_v1_dot_report__service__pb2.WatchReportRequest.FromString,
+                    response_serializer=huren_dot_report_dot_v1_dot_report__service__pb2.WatchReportResponse.SerializeToString,
+            ),
+            'CancelRequest': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelRequest,
+                    request_deserializer=huren_dot_report_dot_v1_dot_report__service__pb2.CancelRequestRequest.FromString,
+                    response_serializer=huren_dot_report_dot_v1_dot_report__service__pb2.CancelRequestResponse.SerializeToString,
+            ),
+            'RenderReport': grpc.unary_unary_rpc_method_handler(
+                    servicer.RenderReport,
+                    request_deserializer=huren_dot_report_dot_v1_dot_report__service__pb2.RenderReportRequest.FromString,
+                    response_serializer=huren_dot_report_dot_v1_dot_report__service__pb2.RenderReportResponse.SerializeToString,
+            ),
+            'RenderProgressSheet': grpc.unary_unary_rpc_method_handler(
+                    servicer.RenderProgressSheet,
+                    request_deserializer=huren_dot_report_dot_v1_dot_report__service__pb2.RenderProgressSheetRequest.FromString,
+                    response_serializer=huren_dot_report_dot_v1_dot_report__service__pb2.RenderProgressSheetResponse.SerializeToString,
+            ),
+            'ListNotices': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListNotices,
+                    request_deserializer=huren_dot_report_dot_v1_dot_report__service__pb2.ListNoticesRequest.FromString,
+                    response_serializer=huren_dot_report_dot_v1_dot_report__service__pb2.ListNoticesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -141,6 +227,141 @@ class ReportService:
             '/huren.report.v1.ReportService/GetReport',
             huren_dot_report_dot_v1_dot_report__service__pb2.GetReportRequest.SerializeToString,
             huren_dot_report_dot_v1_dot_report__service__pb2.GetReportResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchReport(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/huren.report.v1.ReportService/WatchReport',
+            huren_dot_report_dot_v1_dot_report__service__pb2.WatchReportRequest.SerializeToString,
+            huren_dot_report_dot_v1_dot_report__service__pb2.WatchReportResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelRequest(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/huren.report.v1.ReportService/CancelRequest',
+            huren_dot_report_dot_v1_dot_report__service__pb2.CancelRequestRequest.SerializeToString,
+            huren_dot_report_dot_v1_dot_report__service__pb2.CancelRequestResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RenderReport(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/huren.report.v1.ReportService/RenderReport',
+            huren_dot_report_dot_v1_dot_report__service__pb2.RenderReportRequest.SerializeToString,
+            huren_dot_report_dot_v1_dot_report__service__pb2.RenderReportResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RenderProgressSheet(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/huren.report.v1.ReportService/RenderProgressSheet',
+            huren_dot_report_dot_v1_dot_report__service__pb2.RenderProgressSheetRequest.SerializeToString,
+            huren_dot_report_dot_v1_dot_report__service__pb2.RenderProgressSheetResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListNotices(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/huren.report.v1.ReportService/ListNotices',
+            huren_dot_report_dot_v1_dot_report__service__pb2.ListNoticesRequest.SerializeToString,
+            huren_dot_report_dot_v1_dot_report__service__pb2.ListNoticesResponse.FromString,
             options,
             channel_credentials,
             insecure,

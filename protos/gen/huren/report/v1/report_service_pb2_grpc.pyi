@@ -44,6 +44,18 @@ class ReportServiceStub:
     """
     GetReport: _grpc.UnaryUnaryMultiCallable[_report_service_pb2.GetReportRequest, _report_service_pb2.GetReportResponse]
     """Gives a report that was issued to the caller. NOT_FOUND for every other number, whether it exists or not."""
+    WatchReport: _grpc.UnaryStreamMultiCallable[_report_service_pb2.WatchReportRequest, _report_service_pb2.WatchReportResponse]
+    """Tells how a request of the caller's stands, each time that it changes, until it ends. The first message comes at once. NOT_FOUND
+    for every other request, whether it exists or not.
+    """
+    CancelRequest: _grpc.UnaryUnaryMultiCallable[_report_service_pb2.CancelRequestRequest, _report_service_pb2.CancelRequestResponse]
+    """Ends a request of the caller's that is open. One that has ended is answered as it ended."""
+    RenderReport: _grpc.UnaryUnaryMultiCallable[_report_service_pb2.RenderReportRequest, _report_service_pb2.RenderReportResponse]
+    """Gives a report of the caller's as a file. It is made when it is asked for."""
+    RenderProgressSheet: _grpc.UnaryUnaryMultiCallable[_report_service_pb2.RenderProgressSheetRequest, _report_service_pb2.RenderProgressSheetResponse]
+    """Gives the progress sheet (办理进度单) of a request of the caller's that is open: no verdict, no report number, no QR code."""
+    ListNotices: _grpc.UnaryUnaryMultiCallable[_report_service_pb2.ListNoticesRequest, _report_service_pb2.ListNoticesResponse]
+    """Gives what the home told the caller, newest first."""
 
 @_typing.type_check_only
 class ReportServiceAsyncStub(ReportServiceStub):
@@ -61,6 +73,18 @@ class ReportServiceAsyncStub(ReportServiceStub):
     """
     GetReport: _aio.UnaryUnaryMultiCallable[_report_service_pb2.GetReportRequest, _report_service_pb2.GetReportResponse]  # type: ignore[assignment]
     """Gives a report that was issued to the caller. NOT_FOUND for every other number, whether it exists or not."""
+    WatchReport: _aio.UnaryStreamMultiCallable[_report_service_pb2.WatchReportRequest, _report_service_pb2.WatchReportResponse]  # type: ignore[assignment]
+    """Tells how a request of the caller's stands, each time that it changes, until it ends. The first message comes at once. NOT_FOUND
+    for every other request, whether it exists or not.
+    """
+    CancelRequest: _aio.UnaryUnaryMultiCallable[_report_service_pb2.CancelRequestRequest, _report_service_pb2.CancelRequestResponse]  # type: ignore[assignment]
+    """Ends a request of the caller's that is open. One that has ended is answered as it ended."""
+    RenderReport: _aio.UnaryUnaryMultiCallable[_report_service_pb2.RenderReportRequest, _report_service_pb2.RenderReportResponse]  # type: ignore[assignment]
+    """Gives a report of the caller's as a file. It is made when it is asked for."""
+    RenderProgressSheet: _aio.UnaryUnaryMultiCallable[_report_service_pb2.RenderProgressSheetRequest, _report_service_pb2.RenderProgressSheetResponse]  # type: ignore[assignment]
+    """Gives the progress sheet (办理进度单) of a request of the caller's that is open: no verdict, no report number, no QR code."""
+    ListNotices: _aio.UnaryUnaryMultiCallable[_report_service_pb2.ListNoticesRequest, _report_service_pb2.ListNoticesResponse]  # type: ignore[assignment]
+    """Gives what the home told the caller, newest first."""
 
 class ReportServiceServicer(metaclass=_abc_1.ABCMeta):
     """What a home gateway serves to the subjects registered in its province, over mutual TLS. The caller's identity is taken from
@@ -87,5 +111,47 @@ class ReportServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_report_service_pb2.GetReportResponse, _abc.Awaitable[_report_service_pb2.GetReportResponse]]:
         """Gives a report that was issued to the caller. NOT_FOUND for every other number, whether it exists or not."""
+
+    @_abc_1.abstractmethod
+    def WatchReport(
+        self,
+        request: _report_service_pb2.WatchReportRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_report_service_pb2.WatchReportResponse], _abc.AsyncIterator[_report_service_pb2.WatchReportResponse]]:
+        """Tells how a request of the caller's stands, each time that it changes, until it ends. The first message comes at once. NOT_FOUND
+        for every other request, whether it exists or not.
+        """
+
+    @_abc_1.abstractmethod
+    def CancelRequest(
+        self,
+        request: _report_service_pb2.CancelRequestRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_report_service_pb2.CancelRequestResponse, _abc.Awaitable[_report_service_pb2.CancelRequestResponse]]:
+        """Ends a request of the caller's that is open. One that has ended is answered as it ended."""
+
+    @_abc_1.abstractmethod
+    def RenderReport(
+        self,
+        request: _report_service_pb2.RenderReportRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_report_service_pb2.RenderReportResponse, _abc.Awaitable[_report_service_pb2.RenderReportResponse]]:
+        """Gives a report of the caller's as a file. It is made when it is asked for."""
+
+    @_abc_1.abstractmethod
+    def RenderProgressSheet(
+        self,
+        request: _report_service_pb2.RenderProgressSheetRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_report_service_pb2.RenderProgressSheetResponse, _abc.Awaitable[_report_service_pb2.RenderProgressSheetResponse]]:
+        """Gives the progress sheet (办理进度单) of a request of the caller's that is open: no verdict, no report number, no QR code."""
+
+    @_abc_1.abstractmethod
+    def ListNotices(
+        self,
+        request: _report_service_pb2.ListNoticesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_report_service_pb2.ListNoticesResponse, _abc.Awaitable[_report_service_pb2.ListNoticesResponse]]:
+        """Gives what the home told the caller, newest first."""
 
 def add_ReportServiceServicer_to_server(servicer: ReportServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
