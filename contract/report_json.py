@@ -1,17 +1,25 @@
-"""The JSON form of a report: a readable rendering for people and archives, and the statement itself.
+"""The JSON form of a report: codes for machines, words for people, and the statement itself.
 
-The statement is what counts. The readable part is derived from it and from nothing else, so that a verifier renders it again and
-compares: `render(check_report(statement))` must equal the file. It decides nothing and adds nothing.
+    printed      every word of the report, as on its pages (contract/document)
+    statement    the signed statement, base64
+    the others   the same facts as codes, numbers and instants; texts as the records have them
+
+The statement is what counts. All else is derived from it and from nothing else, so that a verifier renders it again and compares:
+`render(check_report(statement))` must equal the file. It decides nothing and adds nothing. The form is declared by the published
+schema (`schema`), and strictly: what is not declared does not occur.
 """
 
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Any, Final
+from importlib import resources
+from typing import Final
 
 from contract.days import CHINA, from_timestamp
+from contract.document import Json, document
 from contract.money import Fen, format_yuan
 from contract.outcome import Admitted
 from contract.province import Province
@@ -22,21 +30,39 @@ from huren.envelope.v1 import envelope_pb2
 from huren.fragment.v1 import coverage_pb2, fragment_pb2, query_pb2, record_pb2
 from huren.report.v1 import report_pb2
 
-FORMAT: Final = "huren-report-json/1"
+FORMAT: Final = "huren-report-json/2"
 
-Json = dict[str, Any]
+_SCHEMA: Final = "huren-report-json-2.schema.json"
+
+
+def schema() -> Json:
+    """The published JSON Schema (draft 2020-12) of the form; the file stands in contract/data/schemas."""
+    file = resources.files("contract") / "data" / "schemas" / _SCHEMA
+    content: Json = json.loads(file.read_text("utf-8"))
+    return content
 
 
 def render(checked: CheckedReport) -> Json:
-    """Renders a report that verifies."""
+    """Renders a report that verifies: the same report gives the same values.
+
+    Args:
+        checked: The report.
+
+    Returns:
+        Plain JSON values, valid by `schema`.
+
+    Raises:
+        KeyError, ValueError: A value that this release does not know. A checked report holds none.
+    """
     report = checked.report
-    document: Json = {"format": FORMAT, "title": TITLE}
+    form: Json = {"format": FORMAT, "title": TITLE}
     if report.specimen:
-        document["specimen"] = SPECIMEN
-    document |= {
+        form["specimen"] = SPECIMEN
+    form |= {
         "report_number": report.report_number,
         "issued_at": _china_time(checked.issued_at),
         "issuer": _contact(report.issuer),
+        "home": Province(checked.statement.signer.member).slug,
         "subject": _subject(report.subject),
         "window": {"first_day": report.window.first_day, "last_day": report.window.last_day},
         "purpose": _short(query_pb2.Purpose.Name(report.purpose), "PURPOSE_"),
@@ -54,9 +80,10 @@ def render(checked: CheckedReport) -> Json:
                 envelope_pb2.Suite.Name(envelope_pb2.Suite.ValueType(checked.statement.signer.suite)), "SUITE_"
             ),
         },
+        "printed": document(checked),
         "statement": base64.b64encode(checked.statement.envelope).decode("ascii"),
     }
-    return document
+    return form
 
 
 def _subject(subject: common_pb2.Subject) -> Json:
@@ -109,14 +136,16 @@ def _matrix(checked: CheckedReport) -> Iterator[Json]:
 
 def _not_covered(checked: CheckedReport) -> Iterator[Json]:
     for one in checked.admitted:
-        departments = {(entry.key.domain, entry.key.kind): entry.department for entry in one.coverage.coverage.cells}
+        coverage = {(entry.key.domain, entry.key.kind): entry for entry in one.coverage.coverage.cells}
         for cell in one.fragment.cells:
             if cell.state == fragment_pb2.CELL_STATE_NOT_COVERED:
+                entry = coverage[cell.key.domain, cell.key.kind]
                 yield {
                     "province": one.province.slug,
                     "domain": cell.key.domain,
                     "kind": _kind(cell.key.kind),
-                    "department": _contact(departments[cell.key.domain, cell.key.kind]),
+                    "department": _contact(entry.department),
+                    "complete_from": entry.complete_from,
                 }
 
 
@@ -174,6 +203,7 @@ def _record(record: record_pb2.Record) -> Json:
         "source_unit": record.source_unit,
         "collected_at": _china_time(from_timestamp(record.collected_at)),
         "replaces": record.replaces,
+        "disclosed_until": record.disclosed_until,
     }
 
 

@@ -15,9 +15,16 @@ from huren.fragment.v1 import fragment_pb2
 from huren.report.v1 import report_pb2
 
 TITLE: Final = "京津冀晋跨区域互认专项信用报告"
+EDITION: Final = "互认版"
+SHORT_TITLE: Final = "互认版专项信用报告"
 
 SPECIMEN: Final = "样张 · 演示数据 · 不具任何证明效力"
 SPECIMEN_EN: Final = "Specimen, demonstration data: proves nothing"
+
+LIMITED: Final = "有限范围"
+"""Something that was asked for is not covered."""
+
+CHECK_STATUS: Final = "本报告不设有效期，请在使用时核验当前状态。"
 
 CELL_WORDS: Final[Mapping[int, str]] = {
     fragment_pb2.CELL_STATE_CLEAR: "未查询到",
@@ -35,10 +42,13 @@ CELL_LEGEND: Final[tuple[tuple[str, str, str], ...]] = (
     ("——", "该领域不涉及此类事项", "the domain carries no records of this kind"),
 )
 
+NOT_REQUESTED: Final = "未选"
+"""What stands in the matrix where the applicant did not ask."""
 
-_CONCLUSIVE: Final = frozenset({fragment_pb2.CELL_STATE_CLEAR, fragment_pb2.CELL_STATE_FOUND})
+CONCLUSIVE: Final = frozenset({fragment_pb2.CELL_STATE_CLEAR, fragment_pb2.CELL_STATE_FOUND})
+"""The states of a cell that was answered. No other state says anything about records."""
 
-_KIND_NAMES: Final[Mapping[int, str]] = {PENALTY: "行政处罚", SERIOUS_LIST: "严重失信主体名单"}
+KIND_NAMES: Final[Mapping[int, str]] = {PENALTY: "行政处罚", SERIOUS_LIST: "严重失信主体名单"}
 
 
 def conclusion_sentence(report: report_pb2.Report, catalogue: Catalogue) -> str:
@@ -67,15 +77,16 @@ def conclusion_sentence(report: report_pb2.Report, catalogue: Catalogue) -> str:
         )
     window = f"在{report.window.first_day}至{report.window.last_day}期间"
     if clauses:
-        sentence = f"经查询，{window}，截至本报告所列各数据归集时间，{'；'.join(clauses)}。"
+        sentence = f"经查询，{window}，截至本报告第四部分所列各数据归集时间，{'；'.join(clauses)}。"
     else:
         sentence = f"{window}所查事项均未纳入互认或者不涉及，本报告对{name}不作任何反映。"
     if conclusion.penalty_count or conclusion.list_entry_count:
-        sentence += "详见明细。"
+        sentence += "详见第三部分。"
     if conclusion.under_objection_count:
         sentence += f"其中{conclusion.under_objection_count}条正在异议处理中，以处理结果为准。"
     if conclusion.limited:
-        sentence += f"下列事项尚未纳入互认，本报告不作反映：{'、'.join(_not_covered(report, catalogue))}。"
+        left_out = "、".join(_not_covered(report, catalogue))
+        sentence += f"下列事项尚未纳入互认，本报告不作反映：{left_out}。需要证明的，请向相应部门申请。"
     return sentence
 
 
@@ -85,7 +96,7 @@ def _answered_scope(report: report_pb2.Report, kind: int) -> str | None:
         (Province(column.province), key.domain)
         for column in report.columns
         for key, state in zip(report.cells, column.states, strict=True)
-        if key.kind == kind and state in _CONCLUSIVE
+        if key.kind == kind and state in CONCLUSIVE
     ]
     if not answered:
         return None
@@ -104,7 +115,7 @@ def _has_holes(report: report_pb2.Report, kind: int) -> bool:
 
 def _not_covered(report: report_pb2.Report, catalogue: Catalogue) -> list[str]:
     return [
-        f"{Province(column.province).name_zh}{catalogue.domain_by_id[key.domain].name}（{_KIND_NAMES[key.kind]}）"
+        f"{Province(column.province).name_zh}{catalogue.domain_by_id[key.domain].name}（{KIND_NAMES[key.kind]}）"
         for column in report.columns
         for key, state in zip(report.cells, column.states, strict=True)
         if state == fragment_pb2.CELL_STATE_NOT_COVERED

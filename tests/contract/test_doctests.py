@@ -11,6 +11,6 @@ import pytest
 import contract
 
 
-@pytest.mark.parametrize("name", [module.name for module in pkgutil.iter_modules(contract.__path__)])
+@pytest.mark.parametrize("name", [module.name for module in pkgutil.walk_packages(contract.__path__, "contract.")])
 def test_examples_hold(name: str) -> None:
-    assert doctest.testmod(importlib.import_module(f"contract.{name}")).failed == 0
+    assert doctest.testmod(importlib.import_module(name)).failed == 0

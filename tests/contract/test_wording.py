@@ -13,7 +13,7 @@ from contract.wording import CELL_WORDS, conclusion_sentence
 from huren.fragment.v1 import fragment_pb2
 from tests.support.federation import CATALOGUE, LIST_CELL, PENALTY_CELL, Federation, list_entry, penalty
 
-HEAD = "经查询，在2021-11-22至2026-11-22期间，截至本报告所列各数据归集时间，"
+HEAD = "经查询，在2021-11-22至2026-11-22期间，截至本报告第四部分所列各数据归集时间，"
 NAME = "北京示例机械有限公司"
 FOUR = "北京市、天津市、河北省、山西省"
 THREE = "北京市、天津市、山西省"
@@ -65,6 +65,7 @@ def test_a_province_that_covers_nothing_is_not_said_to_have_been_searched() -> N
     assert said == (
         f"{HEAD}未查询到{NAME}在{THREE}所查1个领域内（未纳入互认的事项除外）应当列入本报告的行政处罚记录。"
         "下列事项尚未纳入互认，本报告不作反映：河北省市场监管（含教育、商务）（行政处罚）。"
+        "需要证明的，请向相应部门申请。"
     )
 
 
@@ -85,7 +86,7 @@ def test_what_was_found_is_counted_by_kind() -> None:
     )
     assert said == (
         f"{HEAD}查询到{NAME}在{FOUR}所查1个领域内行政处罚记录2条；"
-        f"查询到其在{FOUR}所查1个领域内被列入严重失信主体名单的记录1条。详见明细。"
+        f"查询到其在{FOUR}所查1个领域内被列入严重失信主体名单的记录1条。详见第三部分。"
     )
 
 
