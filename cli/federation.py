@@ -6,7 +6,9 @@
     cli/calling.py          calling its members
 
 Order: platforms, then adapters, then gateways, each kind at once; each is waited for until it announced its addresses and, where it
-serves gRPC, says SERVING. They stop in the opposite order. A child does not outlive this process, however it ends.
+serves gRPC, says SERVING. Platforms stop last. A child does not outlive this process, however it ends.
+
+A province's adapter and gateway can be stopped while the others go on, and started again where they were (cli/provinces.py).
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -28,8 +31,10 @@ from cli.processes import StoppedError as StoppedError
 from cli.settings_files import adapter_command, gateway_command, platform_command, write_members
 from contract.days import china_day
 from contract.province import Province
+from contract.reasons import Words
 from huren.envelope.v1 import envelope_pb2
 from runtime.clock import system_clock
+from runtime.identity import ROLE_SLUGS
 from sandbox.pki import make_pki
 from sandbox.platforms import asides_of
 from sandbox.registry_file import write_registry
@@ -50,6 +55,7 @@ class Running:
         announced: What each process announced.
         asides: What the platforms hold besides, which discloses nothing, or not simply.
         ended: Gives the processes that ended by themselves since the last call, each as the failure to show.
+        follow: Stops and starts provinces as `huren province` asked for, and says what it did.
     """
 
     layout: Layout
@@ -58,6 +64,98 @@ class Running:
     announced: Mapping[str, Mapping[str, Any]]
     asides: tuple[Aside, ...]
     ended: Callable[[], tuple[FederationError, ...]]
+    follow: Callable[[], tuple[Words, ...]] = tuple
+
+
+class _Federation:
+    """The processes: all platforms together, and each province's adapter and gateway."""
+
+    def __init__(self, layout: Layout, provinces: Iterable[Province], stop: threading.Event) -> None:
+        self._layout = layout
+        self._stop = stop
+        self._platforms = Processes(layout, stop)
+        self._programs = {province: Processes(layout, stop) for province in provinces}
+        self.announced: dict[str, Mapping[str, Any]] = {}
+
+    def start_platforms(self, commands: Mapping[Province, list[str]]) -> None:
+        """Starts the platforms."""
+        for province, command in commands.items():
+            self._platforms.start(f"{province.slug}-platform", command)
+        self._platforms.wait_for(f"{province.slug}-platform" for province in commands)
+        self.announced |= self._platforms.announced
+
+    def start_adapters(self, provinces: Iterable[Province]) -> None:
+        """Starts adapters; those that ran before come up at their old addresses."""
+        chosen = tuple(provinces)
+        for province in chosen:
+            name = f"{province.slug}-adapter"
+            platform = self.announced[f"{province.slug}-platform"]
+            command = adapter_command(self._layout, province, platform, again_at=self.announced.get(name))
+            self._programs[province].start(name, command)
+        self._await(chosen, envelope_pb2.MEMBER_ROLE_ADAPTER)
+
+    def start_gateways(self, provinces: Iterable[Province]) -> None:
+        """Starts gateways; those that ran before come up at their old addresses."""
+        chosen = tuple(provinces)
+        for province in chosen:
+            name = f"{province.slug}-gateway"
+            command = gateway_command(self._layout, province, again_at=self.announced.get(name))
+            self._programs[province].start(name, command)
+        self._await(chosen, envelope_pb2.MEMBER_ROLE_GATEWAY)
+
+    def follow(self) -> tuple[Words, ...]:
+        """Brings every province to what was asked for (`Layout.stopped`), and says what was done.
+
+        Raises:
+            FederationError: A province does not come up again; it is stopped, and nobody tries anew by itself.
+            StoppedError: Somebody asked to stop everything.
+        """
+        done = []
+        for province, programs in tuple(self._programs.items()):
+            wanted, runs = not self._layout.stopped(province).exists(), self._runs(province)
+            if runs and not wanted:
+                self._stop_province(province, programs)
+                done.append(Words(f"{province.name_zh}已停止", f"{province.name_en} was stopped"))
+            elif wanted and not runs:
+                try:
+                    self.start_adapters([province])
+                    self.start_gateways([province])
+                except FederationError:
+                    self._layout.stopped(province).touch()
+                    self._stop_province(province, programs)
+                    raise
+                done.append(Words(f"{province.name_zh}已恢复", f"{province.name_en} is back"))
+        return tuple(done)
+
+    def _stop_province(self, province: Province, programs: Processes) -> None:
+        programs.stop()
+        self._programs[province] = Processes(self._layout, self._stop)
+        for name in _programs_of(province):
+            self._layout.announcement(name).unlink(missing_ok=True)
+
+    def ended(self) -> tuple[FederationError, ...]:
+        """Processes that ended by themselves since the last call."""
+        return tuple(failure for one in (self._platforms, *self._programs.values()) for failure in one.ended())
+
+    def stop(self) -> None:
+        """Stops all of them, platforms last, and waits for their end."""
+        with ThreadPoolExecutor(max_workers=len(Province)) as pool:
+            list(pool.map(Processes.stop, self._programs.values()))
+        self._platforms.stop()
+
+    def _await(self, provinces: Iterable[Province], role: envelope_pb2.MemberRole.ValueType) -> None:
+        for province in provinces:
+            programs = self._programs[province]
+            programs.wait_for([f"{province.slug}-{ROLE_SLUGS[role]}"])
+            programs.require_serving([province], role)
+            self.announced |= programs.announced
+
+    def _runs(self, province: Province) -> bool:
+        return all(self._layout.announcement(name).exists() for name in _programs_of(province))
+
+
+def _programs_of(province: Province) -> tuple[str, str]:
+    return f"{province.slug}-adapter", f"{province.slug}-gateway"
 
 
 @contextmanager
@@ -90,39 +188,36 @@ def federation(
     left_out = frozenset(without)
     provinces = tuple(province for province in Province if province not in left_out)
     today = china_day(system_clock())
-    processes = Processes(layout, stop or threading.Event())
+    processes = _Federation(layout, provinces, stop or threading.Event())
     with emptied(layout.directory):
         try:
             progress("准备数据与密钥 · preparing data and keys")
             world = generate(seed=seed, size=size, day=today)
             _prepare(layout, world, seed=seed, size=size)
             progress("启动四地平台 · starting the platforms")
-            for province in provinces:
-                command = platform_command(layout, province, seed=seed, size=size, day=today, dirt=dirt)
-                processes.start(f"{province.slug}-platform", command)
-            processes.wait_for(f"{province.slug}-platform" for province in provinces)
+            processes.start_platforms(
+                {
+                    province: platform_command(layout, province, seed=seed, size=size, day=today, dirt=dirt)
+                    for province in provinces
+                }
+            )
             progress("启动四地适配器 · starting the adapters")
-            for province in provinces:
-                command = adapter_command(layout, province, processes.announced[f"{province.slug}-platform"])
-                processes.start(f"{province.slug}-adapter", command)
-            processes.wait_for(f"{province.slug}-adapter" for province in provinces)
-            processes.require_serving(provinces, envelope_pb2.MEMBER_ROLE_ADAPTER)
+            processes.start_adapters(provinces)
             write_members(layout, provinces, processes.announced)
             progress("启动四地网关 · starting the gateways")
-            for province in provinces:
-                processes.start(f"{province.slug}-gateway", gateway_command(layout, province))
-            processes.wait_for(f"{province.slug}-gateway" for province in provinces)
-            processes.require_serving(provinces, envelope_pb2.MEMBER_ROLE_GATEWAY)
+            processes.start_gateways(provinces)
             write_members(layout, provinces, processes.announced)
             asides = tuple(aside for province in provinces for aside in asides_of(world, province, dirt))
-            yield Running(layout, provinces, today, processes.announced, asides, processes.ended)
+            yield Running(
+                layout, provinces, today, processes.announced, asides, processes.ended, processes.follow
+            )
         finally:
             processes.stop()
             layout.members.unlink(missing_ok=True)
 
 
 def _prepare(layout: Layout, world: World, *, seed: int, size: int) -> None:
-    for folder in (layout.directory / "run", layout.directory / "logs", *(layout.province(p) for p in Province)):
+    for folder in (layout.directory / "run", layout.directory / "stopped", layout.directory / "logs", *(layout.province(p) for p in Province)):
         folder.mkdir(parents=True)
     make_pki(layout.pki.directory, Province, system_clock())
     write_registry(world, layout.registry)

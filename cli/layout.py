@@ -7,7 +7,8 @@
     registry.jsonl         sandbox/registry_file.py
     members.json           the member directory, written when the adapters have their ports
     <province>/            settings, data and platform of one province
-    run/<process>.json     what each process announced
+    run/<process>.json     what each process announced; gone while its province is stopped
+    stopped/<province>     while it is there, the province's adapter and gateway are stopped (cli/provinces.py)
     logs/<process>.log     what each process wrote
 """
 
@@ -76,6 +77,10 @@ class Layout:
     def announcement(self, process: str) -> Path:
         """What a process announced."""
         return self.directory / "run" / f"{process}.json"
+
+    def stopped(self, province: Province) -> Path:
+        """The file that stops a province for as long as it is there."""
+        return self.directory / "stopped" / province.slug
 
     def log(self, process: str) -> Path:
         """What a process wrote."""

@@ -17,6 +17,15 @@ from contract.days import parse_day
 from contract.province import Province
 from contract.uscc import UsccError, parse_uscc
 from huren.desk.v1 import desk_service_pb2 as wire
+from verifier.command import (
+    CodeOption,
+    FileArgument,
+    JsonOption,
+    NumberOption,
+    OnlineOption,
+    SaveStatusOption,
+    StatusOption,
+)
 
 app: Final = typer.Typer(
     name="huren",
@@ -188,21 +197,36 @@ def report_request(
 
 @app.command()
 def verify(
-    file: Annotated[Path, typer.Argument(help="报告文件（.report 或 .json）。 A report (.report or .json).")],
+    file: FileArgument = None,
     trust: Annotated[
         Path | None, typer.Option(help="信任数据目录。 Trust directory; the sandbox's unless told.", file_okay=False)
     ] = None,
     directory: _Directory = DEFAULT_DIRECTORY,
-    as_json: _Json = False,
+    online: OnlineOption = None,
+    status: StatusOption = None,
+    save_status: SaveStatusOption = None,
+    number: NumberOption = "",
+    code: CodeOption = "",
+    as_json: JsonOption = False,
 ) -> None:
-    """离线核验一份报告。 Verify a report offline.
+    """核验一份报告，同 huren-verify；文件不会被发送。 Verify a report, as huren-verify does; the file is sent nowhere.
 
-    退出码 exit codes: 3 真实，未核验当前状态 authentic, status not checked; 1 其他 anything else;
-    0 留给“真实且当前有效”，目前不会出现 kept for "authentic and valid", not given yet.
+    退出码 exit codes: 0 与原件一致，且出具单位刚刚确认 as issued, and valid by a fresh signed status;
+    3 与原件一致，未核验当前状态 as issued, status not checked; 1 其他 anything else; 2 用法有误 wrong usage.
     """
     from cli.verify import run  # noqa: PLC0415  # as above
 
-    raise typer.Exit(run(file, trust or directory / "pki" / "trust", as_json=as_json))
+    raise typer.Exit(
+        run(
+            file,
+            trust or directory / "pki" / "trust",
+            online=online or "",
+            status=status,
+            save_status=save_status,
+            by_code=(number, code),
+            as_json=as_json,
+        )
+    )
 
 
 @app.command()

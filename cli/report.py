@@ -1,46 +1,61 @@
-"""`huren report request`: asks a gateway as an enterprise would, with the enterprise's certificate, and checks what it gets."""
+"""`huren report`: asks a home as an enterprise would, with the enterprise's certificate, and checks what it gets.
+
+What comes is believed only after it was checked: a report by every rule, its PDF by the verifier. `cli/requests.py` has the words for
+what is no report yet.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import secrets
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
-import grpc
-
-from cli.calling import gateway_name, known_name
+from cli.calling import NotServedError as NotServedError
+from cli.calling import Stub, as_enterprise, known_home, subject_code
+from cli.calling import UnreachableError as UnreachableError
 from cli.layout import FederationError, Layout
-from cli.terminal import complain, emit, error_document, say, show_report
-from contract.catalogue import PENALTY, SERIOUS_LIST, published_catalogues
-from contract.days import MAX_WINDOW_YEARS, china_day, years_after
-from contract.eligibility import require_subject_code
-from contract.errors import HurenError
+from cli.requests import (
+    contact_document,
+    contact_text,
+    ended_document,
+    ended_lines,
+    local_time,
+    notice_document,
+    notice_line,
+    open_lines,
+    standing_document,
+    standing_lines,
+)
+from cli.requests import open_document as open_document
+from cli.requests import progress_line
+from cli.terminal import command, complain, emit, error_document, say, show_report
+from contract import report_number
+from contract.catalogue import published_catalogues
+from contract.days import CHINA, MAX_WINDOW_YEARS, china_day, years_after
 from contract.province import Province
-from contract.reasons import CELL_REASONS, OUTCOME_REASONS, REFUSAL_REASONS, Words, cell_code, refusal_code
 from contract.report_check import CheckedReport, ReportError, check_report
 from contract.report_json import render
-from contract.uscc import home_hint
-from gateway.federation.directory import Member
 from huren.common.v1 import common_pb2, error_pb2
 from huren.report.v1 import report_service_pb2 as wire
-from huren.report.v1 import report_service_pb2_grpc
 from runtime.clock import system_clock
-from runtime.grpc_channel import open_channel
-from runtime.grpc_errors import error_detail
-from runtime.settings import TLSSettings
-from sandbox.pki import issue_enterprise_certificate
 from signing import TrustStore, TrustStoreError, Verifier
 
 EXIT_ISSUED: Final = 0
+EXIT_DONE: Final = 0
 EXIT_NOT_SERVED: Final = 1
 EXIT_NOT_YET: Final = 4
+EXIT_ENDED: Final = 5
 
 _TIMEOUT_S: Final = 30.0
+_RENDER_TIMEOUT_S: Final = 120.0
+"""A report of many records has many pages."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,66 +79,116 @@ class Asked:
     key: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class NotServedError(Exception):
-    """The gateway does not serve the request."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """Who asks, where, and what becomes of the answer.
 
-    detail: error_pb2.ErrorDetail
+    Attributes:
+        layout: The federation.
+        uscc: The enterprise's code, as the person wrote it.
+        gateway: Which gateway. None: where the enterprise knows itself to be registered.
+        out: Where files go. None: nothing is saved.
+        as_json: Whether the answer is printed for programs.
+    """
+
+    layout: Layout
+    uscc: str
+    gateway: Province | None = None
+    out: Path | None = None
+    as_json: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class UnreachableError(Exception):
-    """The gateway did not answer."""
-
-    province: Province
-    status: str
+# --- Commands ---------------------------------------------------------------------------------------------------------
 
 
-def run(asked: Asked, directory: Path, *, out: Path | None, as_json: bool) -> int:
-    """Asks, shows, saves. Returns the exit code."""
-    try:
-        response = request(asked, Layout(directory.resolve()))
+def request_report(desk: Desk, asked: Asked, *, wait: bool) -> int:
+    """Asks, shows, saves; on demand waits for the end. Returns the exit code."""
+
+    def work() -> int:
+        response = request(asked, desk.layout)
         if response.WhichOneof("result") == "open":
-            _show_open(response.open, as_json=as_json)
-            return EXIT_NOT_YET
-        checked = check(response.sealed, Layout(directory.resolve()))
-    except NotServedError as error:
-        _show_error(error.detail, as_json=as_json)
-        return EXIT_NOT_SERVED
-    except UnreachableError as error:
-        _not_done(
-            "GATEWAY_UNREACHABLE",
-            f"{error.province.name_zh}网关未应答（{error.status}）。请确认 huren up 正在运行。",
-            f"The gateway of {error.province.name_en} did not answer ({error.status}). Does `huren up` run?",
-            as_json=as_json,
-            province=error.province.slug,
-        )
-        return EXIT_NOT_SERVED
-    except FederationError as error:
-        _not_done("NO_FEDERATION", error.zh, error.en, as_json=as_json)
-        return EXIT_NOT_SERVED
-    except TrustStoreError as error:
-        _not_done(
-            "TRUST_UNUSABLE", f"信任数据不可用：{error}", f"The trust data cannot be used: {error}", as_json=as_json
-        )
-        return EXIT_NOT_SERVED
-    except ReportError as error:
-        _not_done(
-            "REPORT_NOT_VERIFIED",
-            f"网关给出的报告未通过核验，未予保存：{error}",
-            f"The report does not verify; it was not saved: {error}",
-            as_json=as_json,
-            fault=error.fault,
-        )
-        return EXIT_NOT_SERVED
-    saved = save(checked, out) if out is not None else ()
-    if as_json:
-        emit(render(checked))
-    else:
-        show_report(checked)
-    for path in saved:
-        complain(f"已保存 saved: {path}")
-    return EXIT_ISSUED
+            if not wait:
+                return _not_yet(desk, response.open)
+            _show_progress(desk, response.open)
+            return _watched(desk, response.open.request_id)
+        return _shown(desk, response)
+
+    return _guarded(desk, work)
+
+
+def watch_request(desk: Desk, request_id: str) -> int:
+    """Waits for the end of a request, showing each change. Returns the exit code."""
+    return _guarded(desk, lambda: _watched(desk, request_id))
+
+
+def cancel_request(desk: Desk, request_id: str) -> int:
+    """Gives a request up. Returns the exit code: done only where that is how it ended."""
+
+    async def call(stub: Stub) -> wire.CancelRequestResponse:
+        return await stub.CancelRequest(wire.CancelRequestRequest(request_id=request_id), timeout=_TIMEOUT_S)
+
+    def work() -> int:
+        response = _called(desk, call)
+        if response.WhichOneof("result") == "sealed":
+            number = response.sealed.report_number
+            _refuse(
+                desk,
+                "ISSUED_ALREADY",
+                f"报告已出具（{number}），不能再终止申请。",
+                f"The report {number} was issued already: there is nothing to give up.",
+                report_number=number,
+            )
+            return EXIT_NOT_SERVED
+        _show_ended(desk, response.ended)
+        return EXIT_DONE if response.ended.end == wire.REQUEST_END_CANCELLED else EXIT_NOT_SERVED
+
+    return _guarded(desk, work)
+
+
+def get_report(desk: Desk, number: str) -> int:
+    """Gives an issued report to its owner, with where it stands and why. Returns the exit code."""
+
+    async def call(stub: Stub) -> wire.GetReportResponse:
+        return await stub.GetReport(wire.GetReportRequest(report_number=number), timeout=_TIMEOUT_S)
+
+    def work() -> int:
+        response = asyncio.run(as_enterprise(desk.layout, desk.uscc, call, gateway=_issuer(number)))
+        checked = check(response.sealed, desk.layout)
+        saved = _saved(desk, checked)
+        if desk.as_json:
+            emit(_owner_document(desk, response, saved))
+        else:
+            show_report(checked)
+            say()
+            for line in standing_lines(response.standing):
+                say(line)
+            _show_codes(desk, response.sealed)
+        _show_saved(saved)
+        return EXIT_DONE
+
+    return _guarded(desk, work)
+
+
+def list_notices(desk: Desk) -> int:
+    """Shows what the home told the enterprise. Returns the exit code."""
+
+    async def call(stub: Stub) -> wire.ListNoticesResponse:
+        return await stub.ListNotices(wire.ListNoticesRequest(), timeout=_TIMEOUT_S)
+
+    def work() -> int:
+        notices = _called(desk, call).notices
+        if desk.as_json:
+            emit({"result": "notices", "notices": [notice_document(notice) for notice in notices]})
+        else:
+            say(f"登记地的通知共{len(notices)}条 · {len(notices)} notices of the home")
+            for notice in notices:
+                say(notice_line(notice))
+        return EXIT_DONE
+
+    return _guarded(desk, work)
+
+
+# --- Steps ------------------------------------------------------------------------------------------------------------
 
 
 def request(asked: Asked, layout: Layout) -> wire.RequestReportResponse:
@@ -134,7 +199,12 @@ def request(asked: Asked, layout: Layout) -> wire.RequestReportResponse:
         NotServedError: The gateway does not serve the request.
         UnreachableError: It did not answer.
     """
-    return asyncio.run(_request(asked, layout))
+    message = _message(asked)
+
+    async def call(stub: Stub) -> wire.RequestReportResponse:
+        return await stub.RequestReport(message, timeout=_TIMEOUT_S)
+
+    return asyncio.run(as_enterprise(layout, asked.uscc, call, gateway=asked.gateway))
 
 
 def check(sealed: wire.SealedReport, layout: Layout) -> CheckedReport:
@@ -158,39 +228,68 @@ def save(checked: CheckedReport, folder: Path) -> tuple[Path, Path]:
     return statement, readable
 
 
-async def _request(asked: Asked, layout: Layout) -> wire.RequestReportResponse:
-    addresses = layout.addresses()
-    try:
-        uscc = require_subject_code(asked.uscc)
-    except HurenError as error:  # nobody has a certificate for it, so the gateway could not say so itself
-        raise NotServedError(error.to_wire()) from error
-    message = _message(asked)
-    first = asked.gateway or home_hint(uscc) or Province.BEIJING
-    tls = issue_enterprise_certificate(layout.pki, uscc, known_name(layout, uscc), system_clock())
-    try:
-        return await _call(addresses[first], tls, message)
-    except NotServedError as error:
-        elsewhere = error.detail.retry == error_pb2.ERROR_RETRY_ELSEWHERE
-        if asked.gateway is not None or not elsewhere:
-            raise
-        home = Province(error.detail.province)
-        complain(f"登记地为{home.name_zh}，转向其网关 · registered in {home.name_en}, asking there")
-        return await _call(addresses[home], tls, message)
+def save_pdf(checked: CheckedReport, folder: Path, layout: Layout) -> Path:
+    """Fetches the PDF from the home and writes it beside them.
+
+    Raises:
+        NotServedError, UnreachableError: The home does not give it.
+    """
+    number = checked.report.report_number
+
+    async def call(stub: Stub) -> wire.RenderReportResponse:
+        message = wire.RenderReportRequest(report_number=number, format=wire.REPORT_FORMAT_PDF)
+        return await stub.RenderReport(message, timeout=_RENDER_TIMEOUT_S)
+
+    uscc = checked.report.subject.uscc
+    response = asyncio.run(as_enterprise(layout, uscc, call, gateway=_issuer(number)))
+    path = folder / f"{number}.pdf"
+    path.write_bytes(response.content)
+    return path
 
 
-async def _call(member: Member, tls: TLSSettings, message: wire.RequestReportRequest) -> wire.RequestReportResponse:
-    if not member.gateway:
-        raise UnreachableError(member.province, "未启动 not started")
-    async with open_channel(member.gateway, tls, server_name=gateway_name(member.province)) as channel:
-        stub = report_service_pb2_grpc.ReportServiceStub(channel)
-        try:
-            response: wire.RequestReportResponse = await stub.RequestReport(message, timeout=_TIMEOUT_S)
-        except grpc.aio.AioRpcError as error:
-            detail = error_detail(error)
-            if detail is None:
-                raise UnreachableError(member.province, error.code().name) from error
-            raise NotServedError(detail) from error
-        return response
+def _called(desk: Desk, call: Callable[[Stub], Awaitable[T]]) -> T:
+    """Calls the home, as the enterprise knows it."""
+    gateway = desk.gateway or known_home(desk.layout, subject_code(desk.uscc))
+    return asyncio.run(as_enterprise(desk.layout, desk.uscc, call, gateway=gateway))
+
+
+def _watched(desk: Desk, request_id: str) -> int:
+    async def call(stub: Stub) -> wire.WatchReportResponse | None:
+        last = None
+        async for response in stub.WatchReport(wire.WatchReportRequest(request_id=request_id)):
+            last = response
+            if response.WhichOneof("result") == "open":
+                _show_progress(desk, response.open)
+        return last
+
+    try:
+        response = _called(desk, call)
+    except KeyboardInterrupt:
+        complain("不再等待，登记地继续办理 · no longer waiting; the home goes on")
+        return EXIT_NOT_YET
+    except UnreachableError:
+        again = command("report", "watch", request_id, "--uscc", desk.uscc, "--dir", str(desk.layout.directory))
+        complain(f"登记地恢复后将继续办理，届时可查看 · the home goes on when it is back; look again with: {again}")
+        raise
+    return EXIT_NOT_YET if response is None else _shown(desk, response)
+
+
+def _shown(desk: Desk, response: wire.RequestReportResponse | wire.WatchReportResponse) -> int:
+    result = response.WhichOneof("result")
+    if result == "open":
+        return _not_yet(desk, response.open)
+    if result == "ended":
+        _show_ended(desk, response.ended)
+        return EXIT_ENDED
+    checked = check(response.sealed, desk.layout)
+    saved = _saved(desk, checked)
+    if desk.as_json:
+        emit(render(checked))
+    else:
+        show_report(checked)
+        _show_codes(desk, response.sealed)
+    _show_saved(saved)
+    return EXIT_ISSUED
 
 
 def _message(asked: Asked) -> wire.RequestReportRequest:
@@ -204,105 +303,138 @@ def _message(asked: Asked) -> wire.RequestReportRequest:
     return message
 
 
-# --- An open request --------------------------------------------------------------------------------------------------
-
-_PROGRESS: Final = {
-    wire.PROVINCE_PROGRESS_ANSWERED: Words("已反馈", "answered"),
-    wire.PROVINCE_PROGRESS_ANSWERED_IN_PART: Words("部分未反馈", "answered in part"),
-    wire.PROVINCE_PROGRESS_REFUSED: Words("未受理", "refused"),
-    wire.PROVINCE_PROGRESS_UNAVAILABLE: Words("未反馈", "no answer"),
-    wire.PROVINCE_PROGRESS_INADMISSIBLE: Words("未采用", "not admitted"),
-}
-
-_GAP_KINDS: Final = {
-    wire.GAP_KIND_TRANSIENT: Words("可再次申请", "asking again may help"),
-    wire.GAP_KIND_NEEDS_ORIGIN: Words("须由该省（市）处理", "somebody there has to act"),
-    wire.GAP_KIND_FINAL: Words("再次申请无法解决", "asking again will not help"),
-}
-
-_KINDS: Final = {PENALTY: "行政处罚", SERIOUS_LIST: "严重失信主体名单"}
+def _issuer(number: str) -> Province:
+    return report_number.check(number).province
 
 
-def open_document(opened: wire.OpenRequest) -> dict[str, Any]:
-    """An open request as JSON: codes beside words, and no verdict."""
-    again = opened.ask_again_after.ToTimedelta().total_seconds() if opened.HasField("ask_again_after") else None
-    return {
-        "result": "open",
-        "request_id": opened.request_id,
-        "ask_again_after_s": again,
-        "provinces": [_province_document(status) for status in opened.provinces],
-    }
+# --- What is shown and saved ------------------------------------------------------------------------------------------
 
 
-def _province_document(status: wire.ProvinceStatus) -> dict[str, Any]:
-    progress = wire.ProvinceProgress.Name(status.progress).removeprefix("PROVINCE_PROGRESS_")
-    gap_kind = wire.GapKind.Name(status.gap_kind).removeprefix("GAP_KIND_")
-    return {
-        "province": Province(status.province).slug,
-        "name": Province(status.province).name_zh,
-        "progress": _coded(progress, _PROGRESS.get(status.progress)),
-        "reason": _reason(status),
-        "gaps": [_gap(gap) for gap in status.gaps],
-        "gap_kind": _coded(gap_kind, _GAP_KINDS.get(status.gap_kind)) if status.gap_kind else None,
-        "attempts": status.attempts,
-        "contact": _contact(status.contact) if status.HasField("contact") else None,
-    }
-
-
-def _reason(status: wire.ProvinceStatus) -> dict[str, str] | None:
-    if status.refusal:
-        return _coded(refusal_code(status.refusal), REFUSAL_REASONS.get(status.refusal))
-    return _coded(status.reason, OUTCOME_REASONS.get(status.reason)) if status.reason else None
-
-
-def _gap(gap: wire.CellGap) -> dict[str, Any]:
-    catalogue = published_catalogues().in_force(china_day(system_clock()))
-    domain = catalogue.domain_by_id.get(gap.key.domain)
-    return {
-        "domain": gap.key.domain,
-        "domain_name": domain.name if domain else gap.key.domain,
-        "kind": common_pb2.RecordKind.Name(gap.key.kind).removeprefix("RECORD_KIND_"),
-        "kind_name": _KINDS.get(gap.key.kind, ""),
-        "reason": _coded(cell_code(gap.reason), CELL_REASONS.get(gap.reason)),
-    }
-
-
-def _coded(code: str, words: Words | None) -> dict[str, str]:
-    return {"code": code, "zh": words.zh if words else code, "en": words.en if words else code}
-
-
-def _contact(contact: common_pb2.Contact) -> dict[str, str]:
-    return {"unit": contact.unit, "telephone": contact.telephone, "url": contact.url}
-
-
-def _show_open(opened: wire.OpenRequest, *, as_json: bool) -> None:
-    document = open_document(opened)
-    if as_json:
-        emit(document)
-        return
-    say(f"办理中，尚不能出具报告。受理编号 {opened.request_id}（非报告编号，不作证明使用）")
-    say("Not yet: no report, and nothing is proven by this.")
-    for province in document["provinces"]:
-        for line in _lines(province):
+def _not_yet(desk: Desk, opened: wire.OpenRequest) -> int:
+    sheet = _progress_sheet(desk, opened.request_id) if desk.out is not None else None
+    if desk.as_json:
+        emit(open_document(opened))
+    else:
+        for line in open_lines(opened):
             say(line)
-    again = document["ask_again_after_s"]
-    if again is not None:
-        say(f"可在{again:g}秒后用同一幂等键再次申请 · asking again, with the same key, may help after {again:g} s")
+        follow = ("--uscc", desk.uscc, "--dir", str(desk.layout.directory))
+        say(f"  {command('report', 'watch', opened.request_id, *follow)}")
+        say(f"  {command('report', 'cancel', opened.request_id, *follow)}")
+    if sheet is not None:
+        complain(f"办理进度单已保存，不作证明使用 · progress sheet saved, which proves nothing: {sheet}")
+    return EXIT_NOT_YET
 
 
-def _lines(province: dict[str, Any]) -> Iterator[str]:
-    progress, reason, kind, contact = (province[name] for name in ("progress", "reason", "gap_kind", "contact"))
-    said = [f"{one['zh']} {one['en']}" for one in (progress, reason) if one]
-    yield f"  {province['name']}  {'：'.join(said)}"
-    for gap in province["gaps"]:
-        yield f"    {gap['domain_name']}（{gap['kind_name']}）：{gap['reason']['zh']} {gap['reason']['en']}"
-    if kind:
-        yield f"    {kind['zh']} {kind['en']}"
-        if contact:
-            yield f"    联系 contact: {' '.join(part for part in contact.values() if part)}"
+def _progress_sheet(desk: Desk, request_id: str) -> Path | None:
+    """Saves the progress sheet. None: it could not be had, which is told; the request goes on all the same."""
+
+    async def call(stub: Stub) -> wire.RenderProgressSheetResponse:
+        message = wire.RenderProgressSheetRequest(request_id=request_id)
+        return await stub.RenderProgressSheet(message, timeout=_RENDER_TIMEOUT_S)
+
+    folder = desk.out or Path()
+    try:
+        response = _called(desk, call)
+    except NotServedError as error:  # it may have ended in between
+        complain(error.detail.message_zh, error.detail.message_en)
+        return None
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{request_id}-progress.pdf"
+    path.write_bytes(response.content)
+    return path
+
+
+def _show_progress(desk: Desk, opened: wire.OpenRequest) -> None:
+    at = f"{system_clock().astimezone(CHINA):%T}"
+    line = f"{at}  {progress_line(opened)}"
+    if desk.as_json:
+        complain(line)
+    else:
+        say(line)
+
+
+def _show_ended(desk: Desk, ended: wire.EndedRequest) -> None:
+    if desk.as_json:
+        emit(ended_document(ended))
+        return
+    for line in ended_lines(ended):
+        say(line)
+
+
+def _saved(desk: Desk, checked: CheckedReport) -> tuple[Path, ...]:
+    if desk.out is None:
+        return ()
+    return (*save(checked, desk.out), save_pdf(checked, desk.out, desk.layout))
+
+
+def _show_saved(saved: tuple[Path, ...]) -> None:
+    for path in saved:
+        complain(f"已保存 saved: {path}")
+
+
+def _show_codes(desk: Desk, sealed: wire.SealedReport) -> None:
+    url = _verification_url(desk, sealed.report_number)
+    say()
+    say(f"核验地址 verify at: {url or '（未公布 not published）'}")
+    if sealed.typed_code:
+        say(f"报告编号 number: {sealed.report_number}   核验码 code: {grouped(sealed.typed_code)}")
+
+
+def _owner_document(desk: Desk, response: wire.GetReportResponse, saved: tuple[Path, ...]) -> dict[str, Any]:
+    sealed = response.sealed
+    return {
+        "result": "report",
+        "report_number": sealed.report_number,
+        "standing": standing_document(response.standing),
+        "typed_code": sealed.typed_code or None,
+        "verification_code": sealed.verification_code,
+        "verification_url": _verification_url(desk, sealed.report_number) or None,
+        "saved": [str(path) for path in saved],
+    }
+
+
+def _verification_url(desk: Desk, number: str) -> str:
+    base = desk.layout.addresses()[_issuer(number)].verification_url
+    return f"{base}/verify" if base else ""
+
+
+def grouped(typed_code: str) -> str:
+    """核验码 as it is printed: four groups of four."""
+    return "-".join(typed_code[start : start + 4] for start in range(0, len(typed_code), 4))
 
 
 # --- What was not done ------------------------------------------------------------------------------------------------
+
+
+def _guarded(desk: Desk, work: Callable[[], int]) -> int:
+    """Does it, or says why not."""
+    try:
+        return work()
+    except NotServedError as error:
+        _show_error(error.detail, as_json=desk.as_json)
+    except UnreachableError as error:
+        _refuse(
+            desk,
+            "GATEWAY_UNREACHABLE",
+            f"{error.province.name_zh}网关未应答（{error.status}）。请确认 huren up 正在运行。",
+            f"The gateway of {error.province.name_en} did not answer ({error.status}). Does `huren up` run?",
+            province=error.province.slug,
+        )
+    except FederationError as error:
+        _refuse(desk, "NO_FEDERATION", error.zh, error.en)
+    except TrustStoreError as error:
+        _refuse(desk, "TRUST_UNUSABLE", f"信任数据不可用：{error}", f"The trust data cannot be used: {error}")
+    except ReportError as error:
+        _refuse(
+            desk,
+            "REPORT_NOT_VERIFIED",
+            f"网关给出的报告未通过核验，未予保存：{error}",
+            f"The report does not verify; it was not saved: {error}",
+            fault=error.fault,
+        )
+    except OSError as error:
+        _refuse(desk, "FILE_NOT_WRITTEN", f"文件无法写入：{error}", f"The file cannot be written: {error}")
+    return EXIT_NOT_SERVED
 
 
 def error_json(detail: error_pb2.ErrorDetail) -> dict[str, Any]:
@@ -316,7 +448,7 @@ def error_json(detail: error_pb2.ErrorDetail) -> dict[str, Any]:
         retry=error_pb2.ErrorRetry.Name(detail.retry).removeprefix("ERROR_RETRY_"),
         province=Province(detail.province).slug if detail.province else None,
         ask_again_after_s=detail.retry_after.ToTimedelta().total_seconds() if detail.HasField("retry_after") else None,
-        contact=_contact(detail.contact) if detail.HasField("contact") else None,
+        contact=contact_document(detail.contact) if detail.HasField("contact") else None,
     )
 
 
@@ -326,11 +458,11 @@ def _show_error(detail: error_pb2.ErrorDetail, *, as_json: bool) -> None:
         return
     complain(detail.message_zh, detail.message_en)
     if detail.HasField("contact"):
-        complain(" ".join(part for part in _contact(detail.contact).values() if part))
+        complain(contact_text(contact_document(detail.contact)))
 
 
-def _not_done(code: str, zh: str, en: str, *, as_json: bool, **facts: object) -> None:
-    if as_json:
+def _refuse(desk: Desk, code: str, zh: str, en: str, **facts: object) -> None:
+    if desk.as_json:
         emit(error_document(code, zh, en, **facts))
     else:
         complain(zh, en)

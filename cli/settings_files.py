@@ -13,7 +13,7 @@ from contract.province import Province
 from gateway.federation.directory import Member, directory_json
 from huren.envelope.v1 import envelope_pb2
 from runtime.identity import MemberPeer, member_host_name
-from sandbox.pki import OPERATOR, Authority
+from sandbox.pki import OFFICERS, OPERATOR, Authority
 
 _ADAPTER: Final = envelope_pb2.MEMBER_ROLE_ADAPTER
 _GATEWAY: Final = envelope_pb2.MEMBER_ROLE_GATEWAY
@@ -32,13 +32,31 @@ def platform_command(layout: Layout, province: Province, *, seed: int, size: int
 _SUPPLIED_AS_FILES: Final = frozenset({Province.BEIJING, Province.HEBEI})
 
 
-def adapter_command(layout: Layout, province: Province, platform: Mapping[str, Any]) -> list[str]:
-    """Writes an adapter's settings, by what its platform announced, and starts it by them."""
+def adapter_command(
+    layout: Layout, province: Province, platform: Mapping[str, Any], *, again_at: Mapping[str, Any] | None = None
+) -> list[str]:
+    """Writes an adapter's settings, and starts it by them.
+
+    Args:
+        layout: The federation.
+        province: Whose adapter.
+        platform: What its platform announced.
+        again_at: What it announced when it ran before: it listens there again. None: the system chooses the ports.
+    """
     me = MemberPeer(province, _ADAPTER)
-    settings = _member_settings(layout, province, me, "adapter", trusting=Authority.MEMBERS, further=_DESK) + _table(
-        "source", _SOURCE_SETTINGS[province](platform)
+    settings = (
+        _member_settings(layout, province, me, "adapter", trusting=Authority.MEMBERS, further=_DESK)
+        + _table("listen", _listen(again_at, "grpc"))
+        + _table("source", _SOURCE_SETTINGS[province](platform))
     )
     return _program(f"adapters.{province.slug}", layout.province(province) / "adapter.toml", settings)
+
+
+def _listen(again_at: Mapping[str, Any] | None, door: str) -> dict[str, object]:
+    """On loopback, at any port, or at the one that was announced before."""
+    address = again_at[door].removeprefix("http://") if again_at else "127.0.0.1:0"
+    host, _, port = address.rpartition(":")
+    return {"host": host, "port": int(port)}
 
 
 _DESK: Final[Mapping[str, object]] = {"officers": [OPERATOR], "follow_every_s": 2}
@@ -55,14 +73,20 @@ _SOURCE_SETTINGS: Final[Mapping[Province, Callable[[Mapping[str, Any]], dict[str
 }
 
 
-def gateway_command(layout: Layout, province: Province) -> list[str]:
-    """Writes a gateway's settings, and starts it by them."""
+def gateway_command(layout: Layout, province: Province, *, again_at: Mapping[str, Any] | None = None) -> list[str]:
+    """Writes a gateway's settings, and starts it by them; `again_at` as in `adapter_command`."""
     me = MemberPeer(province, _GATEWAY)
-    peers = {"directory": str(layout.members)}
+    seal = layout.pki.seal(me)
     settings = (
-        _member_settings(layout, province, me, "gateway", trusting=Authority.CLIENTS)
-        + _table("peers", peers)
+        _member_settings(layout, province, me, "gateway", trusting=Authority.CLIENTS, further={"officers": list(OFFICERS)})
+        + _table("listen", _listen(again_at, "grpc"))
+        + _table("peers", {"directory": str(layout.members)})
         + _table("peers.tls", _tls(layout, me, Authority.MEMBERS))
+        + _table("members.listen", _listen(again_at, "members"))
+        + _table("members.tls", _tls(layout, me, Authority.MEMBERS))
+        + _table("public.listen", _listen(again_at, "public"))
+        + _table("seal", {"certificate": str(seal.certificate), "private_key": str(seal.private_key)})
+        + _table("completion", {"first_pause_s": 2, "longest_pause_s": 10})
     )
     return _program("gateway", layout.province(province) / "gateway.toml", settings)
 
@@ -86,8 +110,7 @@ def _member_settings(  # what differs between the programs of the members
         "announce": str(layout.announcement(f"{province.slug}-{program}")),
         **(further or {}),
     }
-    listen: dict[str, object] = {"host": "127.0.0.1", "port": 0}
-    return _table("", general) + _table("listen", listen) + _table("tls", _tls(layout, me, trusting))
+    return _table("", general) + _table("tls", _tls(layout, me, trusting))
 
 
 def _tls(layout: Layout, me: MemberPeer, trusting: Authority) -> dict[str, str]:
@@ -116,12 +139,15 @@ def write_members(layout: Layout, provinces: Iterable[Province], announced: Mapp
     for province in Province:
         running = province in set(provinces)
         adapter = announced[f"{province.slug}-adapter"]["grpc"] if running else _NOBODY
+        gateway = announced.get(f"{province.slug}-gateway", {})
         members.append(
             Member(
                 province=province,
                 adapter=adapter,
                 adapter_name=member_host_name(MemberPeer(province, _ADAPTER)),
-                gateway=announced.get(f"{province.slug}-gateway", {}).get("grpc", ""),
+                gateway=gateway.get("grpc", ""),
+                gateway_members=gateway.get("members", ""),
+                verification_url=gateway.get("public", ""),
                 unit=f"{province.name_zh}信用主管部门（演示）",
                 telephone="（演示）000-12345",
             )

@@ -14,10 +14,12 @@ from cli.federation import FederationError, Running, StoppedError, federation
 from cli.terminal import command, complain, say, wide
 from contract.province import Province
 from contract.reasons import Words
+from sandbox.pki import OFFICERS
 from sandbox.world import Outcome
 
 _WIDTH: Final = 120
 _POLL_S: Final = 0.5
+_REPORTS: Final = "build/reports"
 _HOLDS_UP: Final = {
     Outcome.UNREADABLE: Words("无法识读", "unreadable"),
     Outcome.IN_DOUBT: Words("主体待核对", "in doubt"),
@@ -34,7 +36,7 @@ def run(directory: Path, without: Sequence[Province], dirt: int) -> int:
         with federation(directory, without=without, dirt=dirt, progress=complain, stop=stop) as running:
             show(running)
             while not stop.wait(_POLL_S):
-                for failure in running.ended():
+                for failure in (*_followed(running), *running.ended()):
                     whole = False
                     complain(str(failure), "其余进程继续运行 · the others go on")
             complain("正在停止 · stopping")
@@ -44,6 +46,18 @@ def run(directory: Path, without: Sequence[Province], dirt: int) -> int:
         complain(str(error))
         return 1
     return 0 if whole else 1
+
+
+def _followed(running: Running) -> tuple[FederationError, ...]:
+    """Does what `huren province` asked for, says so, and gives what went wrong."""
+    try:
+        for done in running.follow():
+            complain(f"{done.zh} · {done.en}")
+    except StoppedError:
+        return ()  # everything stops now
+    except FederationError as error:
+        return (error,)
+    return ()
 
 
 def show(running: Running) -> None:
@@ -59,17 +73,58 @@ def show(running: Running) -> None:
         table.add_row(province.name_zh, gateway["grpc"], adapter["grpc"], gateway["metrics"], adapter["metrics"])
     wide(_WIDTH).print(table)
     say()
+    say("核验地址，任何人可用，无须登录 · where anybody verifies a report, without logging in:")
+    for province in running.provinces:
+        say(f"  {province.name_zh}  {running.announced[f'{province.slug}-gateway']['public']}/verify")
+    say()
     say("示例主体 · subjects to try:")
     for role, subject in running.layout.cast().items():
         say(f"  {subject['uscc']}  {subject['name']}  ({role})")
     directory = str(running.layout.directory)
     if running.asides:
         _show_dirt(running, directory)
-    first = next(iter(running.layout.cast().values()))
-    say()
-    say(f"  {command('report', 'request', first['uscc'], '--dir', directory)}")
-    say(f"  {command('status', '--dir', directory)}")
+    _show_commands(running, directory)
     say("Ctrl-C 停止 · Ctrl-C stops everything")
+
+
+def _show_commands(running: Running, directory: str) -> None:
+    """What to try next, in this order: a report; one that completes by itself; taking one back."""
+    code = next(iter(running.layout.cast().values()))["uscc"]
+    place = ("--dir", directory)
+    stopped = running.provinces[-1].slug if Province.HEBEI not in running.provinces else Province.HEBEI.slug
+    steps: tuple[tuple[str, tuple[tuple[str, ...], ...]], ...] = (
+        (
+            "申请、核验 · ask for a report, then verify it:",
+            (
+                ("report", "request", code, "--out", _REPORTS, *place),
+                ("verify", f"{_REPORTS}/HR….pdf", "--online", *place),
+            ),
+        ),
+        (
+            "停止一省（市）再申请：办理中；恢复后自动出具 · a province stops; the report comes by itself when it is back:",
+            (
+                ("province", "stop", stopped, *place),
+                ("report", "request", code, "--out", _REPORTS, "--wait", *place),
+                ("province", "start", stopped, *place),
+            ),
+        ),
+        (
+            f"作废须两人（{'、'.join(OFFICERS)}）· taking a report back takes two officers:",
+            (
+                (
+                    *("office", "revoke", "HR…", "--officer", OFFICERS[0], "--category", "issued-in-error"),
+                    *("--note", "示例", *place),
+                ),
+                ("office", "confirm", "1", "--province", running.provinces[0].slug, "--officer", OFFICERS[1], *place),
+            ),
+        ),
+        ("四地状态 · how all members are:", (("status", *place),)),
+    )
+    for title, commands in steps:
+        say()
+        say(title)
+        for words in commands:
+            say(f"  {command(*words)}")
 
 
 def _show_dirt(running: Running, directory: str) -> None:

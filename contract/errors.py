@@ -48,6 +48,10 @@ class ErrorCode(StrEnum):
     SUBJECT_UNKNOWN = "SUBJECT_UNKNOWN"
     FOREIGN_HOME = "FOREIGN_HOME"
     HOME_OUTSIDE = "HOME_OUTSIDE"
+    TRANSFER_PENDING = "TRANSFER_PENDING"
+    TRANSFER_REFUSED = "TRANSFER_REFUSED"
+    TRANSFER_UNKNOWN = "TRANSFER_UNKNOWN"
+    TRANSFER_UNACCEPTABLE = "TRANSFER_UNACCEPTABLE"
     WINDOW_MALFORMED = "WINDOW_MALFORMED"
     WINDOW_INVERTED = "WINDOW_INVERTED"
     WINDOW_TOO_LONG = "WINDOW_TOO_LONG"
@@ -60,7 +64,13 @@ class ErrorCode(StrEnum):
     BASIS_NOT_SERVED = "BASIS_NOT_SERVED"
     IDEMPOTENCY_KEY_REUSED = "IDEMPOTENCY_KEY_REUSED"
     REQUEST_IN_PROGRESS = "REQUEST_IN_PROGRESS"
+    REQUEST_NOT_FOUND = "REQUEST_NOT_FOUND"
+    REQUEST_ENDED = "REQUEST_ENDED"
     REPORT_NOT_FOUND = "REPORT_NOT_FOUND"
+    REPORT_REVOKED = "REPORT_REVOKED"
+    REVOCATION_NOT_FOUND = "REVOCATION_NOT_FOUND"
+    REVOCATION_WAITS = "REVOCATION_WAITS"
+    SECOND_OFFICER_NEEDED = "SECOND_OFFICER_NEEDED"
     METHOD_UNKNOWN = "METHOD_UNKNOWN"
     NOT_PERMITTED = "NOT_PERMITTED"
     COVERAGE_NOT_FOUND = "COVERAGE_NOT_FOUND"
@@ -69,6 +79,7 @@ class ErrorCode(StrEnum):
     DECISION_DOES_NOT_FIT = "DECISION_DOES_NOT_FIT"
     PLATFORM_SILENT = "PLATFORM_SILENT"
     ENVELOPE_UNREADABLE = "ENVELOPE_UNREADABLE"
+    STATEMENT_NOT_ACCEPTED = "STATEMENT_NOT_ACCEPTED"
     OVERLOADED = "OVERLOADED"
     UNVERIFIED_IN_PRODUCTION = "UNVERIFIED_IN_PRODUCTION"
     STORE_UNAVAILABLE = "STORE_UNAVAILABLE"
@@ -169,6 +180,29 @@ ERROR_TABLE: Final[dict[ErrorCode, ErrorRow]] = {
         "该主体登记地不在北京、天津、河北、山西，不能申请互认版报告。",
         "The subject is not registered in Beijing, Tianjin, Hebei or Shanxi, so it cannot ask for the mutual report.",
     ),
+    ErrorCode.TRANSFER_PENDING: ErrorRow(
+        _HOME, _LATER, _UNAVAILABLE, 503,
+        "您的企业由{province_zh}迁入，迁入手续尚未完成：{province_zh}暂未答复，本次申请未受理。请稍后用同一幂等键重试。",
+        "The subject moved here from {province_en}, and the transfer between the two homes is not complete: {province_en} has "
+        "not answered yet, so nothing was accepted. Ask again later with the same key.",
+    ),
+    ErrorCode.TRANSFER_REFUSED: ErrorRow(
+        _HOME, _LATER, _FAILED_PRECONDITION, 409,
+        "您的企业由{province_zh}迁入，但{province_zh}尚未同意移交：{problem_zh}。请联系{whom}核实，登记信息更新后再申请。",
+        "The subject moved here from {province_en}, which has not agreed to the transfer: {problem_en}. Turn to {whom}, and "
+        "ask again when the registration is up to date there.",
+    ),
+    ErrorCode.TRANSFER_UNKNOWN: ErrorRow(
+        _HOME, _LATER, _FAILED_PRECONDITION, 409,
+        "本地登记库未载明该主体自{day}起登记在{province_zh}，不能同意移交。请在登记信息更新后重试。",
+        "The registry here does not say that the subject is registered in {province_en} since {day}, so the transfer is not "
+        "agreed to. Try again when the registration is up to date.",
+    ),
+    ErrorCode.TRANSFER_UNACCEPTABLE: ErrorRow(
+        _REQUESTER, _NEVER, _INVALID_ARGUMENT, 400,
+        "移交声明不能受理：{problem_zh}。",
+        "The transfer cannot be accepted: {problem_en}.",
+    ),
     ErrorCode.WINDOW_MALFORMED: ErrorRow(
         _REQUESTER, _NEVER, _INVALID_ARGUMENT, 400,
         "查询时段的{problem}有误，没有这一天，或未按 YYYY-MM-DD（年-月-日）填写。请修改后重新提交。",
@@ -230,10 +264,40 @@ ERROR_TABLE: Final[dict[ErrorCode, ErrorRow]] = {
         "同一申请正在办理。请稍候用同一幂等键查询结果。",
         "The same request is being worked on. Ask again in a moment with the same key.",
     ),
+    ErrorCode.REQUEST_NOT_FOUND: ErrorRow(
+        _REQUESTER, _NEVER, _NOT_FOUND, 404,
+        "未查询到与您相关的该受理编号。请核对编号。",
+        "No request of yours has this number. Check the number.",
+    ),
+    ErrorCode.REQUEST_ENDED: ErrorRow(
+        _REQUESTER, _NEVER, _FAILED_PRECONDITION, 409,
+        "该申请已办结，没有办理进度单。请查看办理结果。",
+        "The request has ended, so there is no progress sheet. Look at how it ended.",
+    ),
     ErrorCode.REPORT_NOT_FOUND: ErrorRow(
         _REQUESTER, _NEVER, _NOT_FOUND, 404,
         "未查询到与您相关的该编号报告。请核对编号。",
         "No report of yours has this number. Check the number.",
+    ),
+    ErrorCode.REPORT_REVOKED: ErrorRow(
+        _REQUESTER, _NEVER, _FAILED_PRECONDITION, 422,
+        "该报告已作废，不能再次办理。",
+        "The report was revoked already; nothing more can be done to it.",
+    ),
+    ErrorCode.REVOCATION_NOT_FOUND: ErrorRow(
+        _REQUESTER, _NEVER, _NOT_FOUND, 404,
+        "没有编号为{number}的待复核作废申请，请核对编号。",
+        "No proposal {number} waits for a second officer. Check the number.",
+    ),
+    ErrorCode.REVOCATION_WAITS: ErrorRow(
+        _REQUESTER, _NEVER, _ALREADY_EXISTS, 409,
+        "该报告已有待复核的作废申请（编号{number}），请先复核或撤回。",
+        "Proposal {number} about this report waits already. Confirm or withdraw it first.",
+    ),
+    ErrorCode.SECOND_OFFICER_NEEDED: ErrorRow(
+        _REQUESTER, _NEVER, _PERMISSION_DENIED, 403,
+        "作废须由两人办理：提出人不能复核，请由另一名工作人员复核。",
+        "A revocation takes two officers: whoever proposed it cannot confirm it. Ask another officer.",
     ),
     ErrorCode.METHOD_UNKNOWN: ErrorRow(
         _REQUESTER, _NEVER, _UNIMPLEMENTED, 404,
@@ -274,6 +338,11 @@ ERROR_TABLE: Final[dict[ErrorCode, ErrorRow]] = {
         _REQUESTER, _NEVER, _INVALID_ARGUMENT, 400,
         "收到的内容不是合规的签名信封（{problem}），未予处理。",
         "What was received is no well-formed signed envelope ({problem}); nothing was done.",
+    ),
+    ErrorCode.STATEMENT_NOT_ACCEPTED: ErrorRow(
+        _REQUESTER, _NEVER, _FAILED_PRECONDITION, 422,
+        "收到的签名声明未被采信：{problem_zh}。未作任何更改。",
+        "The signed statement is not accepted: {problem_en}. Nothing was changed.",
     ),
     ErrorCode.OVERLOADED: ErrorRow(
         _HOME, _LATER, _RESOURCE_EXHAUSTED, 429,

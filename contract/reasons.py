@@ -55,6 +55,9 @@ OUTCOME_REASONS: Final[Mapping[str, Words]] = {
     UnavailableReason.EXPIRED_BEFORE_SEALING: Words(
         "应答在出具报告前已过期", "its answer expired before the report could be made"
     ),
+    UnavailableReason.CHANGED_BEFORE_SEALING: Words(
+        "反馈之后数据有更新，需重新查询", "its data changed after it had answered; it is asked again"
+    ),
     InadmissibleReason.ENVELOPE_NOT_STRICT: Words("应答的签名信封不合规", "the envelope is not well formed"),
     InadmissibleReason.SIGNATURE_INVALID: Words("应答的签名不正确", "the signature does not verify"),
     InadmissibleReason.KEY_UNKNOWN: Words("签名密钥不在信任数据中", "the signing key is not known"),

@@ -6,7 +6,9 @@ the code are a hint for subjects that it does not know, and whoever uses the hin
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import groupby
 from typing import Annotated, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
@@ -50,6 +52,21 @@ class Registration(_Value):
     since: date
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """A change of the province of registration from one member to another.
+
+    Attributes:
+        old_home: Where the subject was registered before.
+        new_home: Where it is registered now.
+        registered_on: First legal day of the registration at the new home.
+    """
+
+    old_home: Province
+    new_home: Province
+    registered_on: date
+
+
 class RegistryEntry(_Value):
     """A subject as the registry knows it.
 
@@ -77,10 +94,35 @@ class RegistryEntry(_Value):
 
     _checked = field_validator("uscc")(_require_code)
 
+    @field_validator("registrations")
+    @classmethod
+    def _require_one_home_a_day(cls, registrations: tuple[Registration, ...]) -> tuple[Registration, ...]:
+        if len({registration.since for registration in registrations}) < len(registrations):
+            raise ValueError("two registrations begin on one day")
+        return registrations
+
     def home_on(self, day: date) -> Province | None:
         """The province of registration on a legal day. None: outside the federation, or not registered yet."""
-        begun = [registration for registration in self.registrations if registration.since <= day]
-        return max(begun, key=lambda registration: registration.since).province if begun else None
+        registration = self.registration_on(day)
+        return registration.province if registration else None
+
+    def registration_on(self, day: date) -> Registration | None:
+        """The registration that holds on a legal day, with its first day. None: it was not registered yet."""
+        begun = self._begun(day)
+        return begun[-1] if begun else None
+
+    def last_move(self, day: date) -> Move | None:
+        """How the subject came to where it is registered on a legal day. None: it came from no other member."""
+        match self._begun(day)[-2:]:
+            case [Registration(province=Province() as old), Registration(province=Province() as new, since=since)]:
+                return Move(old_home=old, new_home=new, registered_on=since)
+            case _:
+                return None
+
+    def _begun(self, day: date) -> list[Registration]:
+        """What had begun by the day, oldest first; registrations that follow each other in one province are one."""
+        begun = sorted((one for one in self.registrations if one.since <= day), key=lambda one: one.since)
+        return [next(same) for _, same in groupby(begun, key=lambda one: one.province)]
 
     def identifiers(self) -> tuple[common_pb2.Identifier, ...]:
         """Everything by which a source may know the subject; the code first."""

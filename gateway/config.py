@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import Field
 
 from runtime.member import MemberSettings
-from runtime.settings import Settings, TLSSettings
+from runtime.settings import ListenSettings, Settings, TLSSettings
 
 
 class PeersSettings(Settings):
@@ -31,10 +31,89 @@ class PeersSettings(Settings):
         return timedelta(seconds=self.patience_s)
 
 
+class MembersDoorSettings(Settings):
+    """Where other members call: gateways and adapters of the federation.
+
+    Attributes:
+        listen: Where.
+        tls: Own certificate as a server, and the authority that certifies members.
+    """
+
+    listen: ListenSettings
+    tls: TLSSettings
+
+
+class PublicSettings(Settings):
+    """Where everybody may verify a report, without a certificate.
+
+    Attributes:
+        listen: Where. Plain HTTP: a proxy in front of it ends TLS for people.
+        url: How people reach it: base of the links in QR codes, without a slash at the end. Empty: as it listens.
+        trusted_proxies: How many proxies in front add to X-Forwarded-For; 0: the connection's address is the caller's.
+    """
+
+    listen: ListenSettings
+    url: Annotated[str, Field(pattern=r"^(https?://[^/]+)?$")] = ""
+    trusted_proxies: Annotated[int, Field(ge=0, le=8)] = 0
+
+
+class SealSettings(Settings):
+    """What PDFs are sealed with.
+
+    Attributes:
+        certificate: The home's seal certificate, followed by its intermediates, PEM.
+        private_key: Its key, PEM.
+    """
+
+    certificate: Path
+    private_key: Path
+
+
+class CompletionSettings(Settings):
+    """How an open request is gone on with.
+
+    Attributes:
+        hours: For how long after it was accepted. Source: system default, not confirmed.
+        first_pause_s: Before the second try; each further one is twice as long, with jitter.
+        longest_pause_s: Never longer than this.
+        at_once: How many requests at a time.
+    """
+
+    hours: Annotated[float, Field(gt=0, le=24 * 60)] = 72
+    first_pause_s: Annotated[float, Field(gt=0)] = 5
+    longest_pause_s: Annotated[float, Field(gt=0)] = 300
+    at_once: Annotated[int, Field(ge=1, le=256)] = 8
+
+
+class MessagesSettings(Settings):
+    """The province's message platform, which tells enterprises that something happened.
+
+    Attributes:
+        url: Where notices are posted, as JSON.
+    """
+
+    url: Annotated[str, Field(pattern=r"^https?://")]
+
+
 class GatewaySettings(MemberSettings):
     """All of a gateway: what every member's program reads, and how adapters are asked.
 
-    `listen` is where enterprises and operators connect; `tls` trusts the authority that certifies those.
+    `listen` is where enterprises, officers and operators connect; `tls` trusts the authority that certifies those.
+
+    Attributes:
+        peers: How adapters are asked.
+        members: Where other members call.
+        public: Where everybody may verify.
+        seal: What PDFs are sealed with.
+        completion: How an open request is gone on with.
+        messages: Where notices are handed on. None: enterprises read them here only.
+        officers: Names of the operators who are officers of the home (certificate `urn:huren:operator:<name>`).
     """
 
     peers: PeersSettings
+    members: MembersDoorSettings
+    public: PublicSettings
+    seal: SealSettings
+    completion: CompletionSettings = CompletionSettings()
+    messages: MessagesSettings | None = None
+    officers: tuple[Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")], ...] = ()

@@ -1,7 +1,7 @@
 """The database of a program: SQLite in one file, or PostgreSQL, by the same code.
 
-- A transaction is either `write()` or `read()`; there is no other way to a connection. It commits when the block ends and rolls
-  back when the block raises.
+- A transaction is either `write()` or `read()`; there is no other way to a connection, but for what copies a whole database
+  (`snapshot()`) or changes its tables (`reshape()`). It commits when the block ends and rolls back when the block raises.
 - SQLite: writers are one at a time from their first statement (`BEGIN IMMEDIATE`). With the driver's own transactions two workers
   read the same free row and both take it, and nobody is told. In a process they queue for the one writing connection; between
   processes SQLite's busy timeout does it. Readers (WAL) neither wait nor make anybody wait, and see one state of the data.
@@ -12,7 +12,7 @@
 - A read that writes is refused by the database.
 - "Cannot do it now" is one error, `StoreUnavailableError`. A mistake in a statement, or a broken constraint, stays what it is;
   `is_unique_violation` tells the one constraint that a rival breaks.
-- What a table keeps for ever the database itself refuses to change (`create_tables(..., append_only=...)`).
+- What a table keeps the database itself refuses to change (`make_append_only`).
 
 Commit before you answer; never await the network inside `write()`.
 """
@@ -20,13 +20,13 @@ Commit before you answer; never await the network inside `write()`.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, Self
 
-from sqlalchemy import URL, AsyncAdaptedQueuePool, MetaData, Table, event, exc, make_url, text
+from sqlalchemy import URL, AsyncAdaptedQueuePool, NullPool, Table, event, exc, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -62,10 +62,27 @@ _UNIQUE_VIOLATIONS: Final[frozenset[int | str]] = frozenset(
 _PREPARING_LOCK: Final = 0x6875_7265_6E
 """Any number, the same in every replica."""
 
+_CUTS: Final = "retention_cuts"
+"""The table that says from when on rows of which table are kept: `table_name`, `cut`."""
+
 _REFUSED_VERBS: Final = {"sqlite": ("UPDATE", "DELETE"), "postgresql": ("UPDATE", "DELETE", "TRUNCATE")}
 _POSTGRESQL_REFUSE: Final = """
 CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS
 $$ BEGIN RAISE EXCEPTION 'append-only' USING ERRCODE = 'restrict_violation'; END $$
+"""
+_POSTGRESQL_KEEP: Final = """
+CREATE OR REPLACE FUNCTION keep_{table}() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN
+  IF EXISTS (SELECT FROM {cuts} WHERE table_name = '{table}' AND OLD."{instant}" COLLATE "C" < cut COLLATE "C") THEN
+    RETURN OLD;
+  END IF;
+  RAISE EXCEPTION 'append-only' USING ERRCODE = 'restrict_violation';
+END $$
+"""
+_SQLITE_KEEP: Final = """
+CREATE TRIGGER IF NOT EXISTS {trigger} BEFORE DELETE ON {table}
+WHEN NOT EXISTS (SELECT 1 FROM {cuts} WHERE table_name = '{table}' AND OLD."{instant}" < cut)
+BEGIN SELECT RAISE(ABORT, 'append-only'); END
 """
 _POSTGRESQL_HAS_TRIGGER: Final = text(
     "SELECT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = to_regclass(:table) AND tgname = :trigger)"
@@ -75,9 +92,13 @@ _POSTGRESQL_HAS_TRIGGER: Final = text(
 class Database:
     """An open database. Use as an asynchronous context manager, or call `dispose` at the end: it stops threads."""
 
-    def __init__(self, *, writer: AsyncEngine, reader: AsyncEngine) -> None:
+    def __init__(
+        self, *, writer: AsyncEngine, reader: AsyncEngine, snapshotter: AsyncEngine, reshaper: AsyncEngine
+    ) -> None:
         self._writer = writer
         self._reader = reader
+        self._snapshotter = snapshotter
+        self._reshaper = reshaper
 
     @asynccontextmanager
     async def write(self) -> AsyncGenerator[AsyncConnection]:
@@ -99,25 +120,34 @@ class Database:
         async with _transaction(self._reader, read_only=True) as connection:
             yield connection
 
-    async def create_tables(self, metadata: MetaData, *, append_only: Iterable[Table] = ()) -> None:
-        """Creates the tables that are missing. Replicas may start at the same time.
-
-        Args:
-            metadata: The tables.
-            append_only: Those whose rows are never changed, as `make_append_only` does it.
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncGenerator[AsyncConnection]:
+        """As `read()`, and on both databases it sees one state of the data throughout.
 
         Raises:
             StoreUnavailableError: The database cannot do it now.
         """
-        async with self.write() as connection:
+        async with _transaction(self._snapshotter, read_only=True) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def reshape(self) -> AsyncGenerator[AsyncConnection]:
+        """As `write()`, for changing tables: alone among replicas, and on SQLite foreign keys hold nobody up.
+
+        SQLite changes a table by making it anew, which a reference to it would forbid. Before the transaction ends, whoever uses
+        this calls `check_references`.
+
+        Raises:
+            StoreUnavailableError: The database cannot do it now.
+        """
+        async with _transaction(self._reshaper, read_only=False) as connection:
             await take_turns(connection)
-            await connection.run_sync(metadata.create_all)
-            await make_append_only(connection, append_only)
+            yield connection
 
     async def dispose(self) -> None:
         """Closes all connections."""
-        await self._writer.dispose()
-        await self._reader.dispose()
+        for engine in (self._writer, self._reader, self._snapshotter, self._reshaper):
+            await engine.dispose()
 
     async def __aenter__(self) -> Self:
         return self
@@ -155,16 +185,40 @@ async def take_turns(connection: AsyncConnection) -> None:
         await connection.execute(text(f"SELECT pg_advisory_xact_lock({_PREPARING_LOCK})"))
 
 
-async def make_append_only(connection: AsyncConnection, tables: Iterable[Table]) -> None:
+async def make_append_only(
+    connection: AsyncConnection, tables: Iterable[Table], *, instants: Mapping[str, str] | None = None
+) -> None:
     """Makes the database refuse to change or delete rows of these tables, whoever asks. Doing it again changes nothing.
 
     A later UPDATE or DELETE is an IntegrityError that says `append-only`. That keeps mistakes out, ours and an operator's; whoever
     owns the tables can still take the triggers away.
+
+    Args:
+        connection: A transaction that may write.
+        tables: The tables.
+        instants: For a table by its name, the column with a row's instant, as text that compares as instants do. Its rows may be
+            deleted once they are older than the table's `cut` in `retention_cuts`; where there is no cut, none. They never change.
     """
     await take_turns(connection)
+    instants = instants or {}
     for table in tables:
         for verb in _REFUSED_VERBS[connection.dialect.name]:
-            await _refuse(connection, table, verb)
+            if verb == "DELETE" and table.name in instants:
+                await _keep(connection, table, instants[table.name])
+            else:
+                await _refuse(connection, table, verb)
+
+
+async def check_references(connection: AsyncConnection) -> None:
+    """Looks whether every reference between rows holds. PostgreSQL never lets one in that does not.
+
+    Raises:
+        RuntimeError: A row refers to one that is not there.
+    """
+    if connection.dialect.name == "sqlite":
+        broken = (await connection.exec_driver_sql("PRAGMA foreign_key_check")).mappings().first()
+        if broken is not None:
+            raise RuntimeError(f"a row of {broken['table']} refers to a row of {broken['parent']} that is not there")
 
 
 def is_unique_violation(error: exc.DBAPIError) -> bool:
@@ -174,20 +228,40 @@ def is_unique_violation(error: exc.DBAPIError) -> bool:
 
 async def _refuse(connection: AsyncConnection, table: Table, verb: str) -> None:
     trigger = f"{table.name}_no_{verb.lower()}"
-    on = connection.dialect.identifier_preparer.format_table(table)
+    on = _quoted(connection, table)
     if connection.dialect.name == "sqlite":
         await connection.exec_driver_sql(
             f"CREATE TRIGGER IF NOT EXISTS {trigger} BEFORE {verb} ON {on} BEGIN SELECT RAISE(ABORT, 'append-only'); END"
         )
-        return
-    # Looked at first: making a trigger again would wait for every writer of the table.
-    if (await connection.execute(_POSTGRESQL_HAS_TRIGGER, {"table": on, "trigger": trigger})).scalar_one():
-        return
-    each = "STATEMENT" if verb == "TRUNCATE" else "ROW"
-    await connection.exec_driver_sql(_POSTGRESQL_REFUSE)
-    await connection.exec_driver_sql(
-        f"CREATE TRIGGER {trigger} BEFORE {verb} ON {on} FOR EACH {each} EXECUTE FUNCTION refuse_change()"
-    )
+    elif not await _has_trigger(connection, table, trigger):
+        each = "STATEMENT" if verb == "TRUNCATE" else "ROW"
+        await connection.exec_driver_sql(_POSTGRESQL_REFUSE)
+        await connection.exec_driver_sql(
+            f"CREATE TRIGGER {trigger} BEFORE {verb} ON {on} FOR EACH {each} EXECUTE FUNCTION refuse_change()"
+        )
+
+
+async def _keep(connection: AsyncConnection, table: Table, instant: str) -> None:
+    trigger = f"{table.name}_kept"
+    names = {"table": table.name, "instant": instant, "cuts": _CUTS}
+    if connection.dialect.name == "sqlite":
+        await connection.exec_driver_sql(_SQLITE_KEEP.format(trigger=trigger, **names))
+    elif not await _has_trigger(connection, table, trigger):
+        await connection.exec_driver_sql(_POSTGRESQL_KEEP.format(**names))
+        await connection.exec_driver_sql(
+            f"CREATE TRIGGER {trigger} BEFORE DELETE ON {_quoted(connection, table)}"
+            f" FOR EACH ROW EXECUTE FUNCTION keep_{table.name}()"
+        )
+
+
+async def _has_trigger(connection: AsyncConnection, table: Table, trigger: str) -> bool:
+    """Looked at first: making a trigger again would wait for every writer of the table."""
+    named = {"table": _quoted(connection, table), "trigger": trigger}
+    return bool((await connection.execute(_POSTGRESQL_HAS_TRIGGER, named)).scalar_one())
+
+
+def _quoted(connection: AsyncConnection, table: Table) -> str:
+    return connection.dialect.identifier_preparer.format_table(table)
 
 
 # --- SQLite -----------------------------------------------------------------------------------------------------------
@@ -196,29 +270,42 @@ async def _refuse(connection: AsyncConnection, table: Table, verb: str) -> None:
 def _open_sqlite(url: URL, patience: timedelta) -> Database:
     if url.database is None or not Path(url.database).is_absolute():
         raise ValueError("an absolute path in the SQLite URL expected (four slashes), got another")
-    writer = _sqlite_engine(url, patience, connections=1)
-    reader = _sqlite_engine(url, patience, connections=_READERS)
+    writer = _sqlite_engine(url, patience, pool=_sqlite_pool(patience, connections=1))
+    reader = _sqlite_engine(url, patience, pool=_sqlite_pool(patience, connections=_READERS))
+    reshaper = _sqlite_engine(url, patience, pool={"poolclass": NullPool})
     event.listen(writer.sync_engine, "connect", _prepare_sqlite_writer)
     event.listen(reader.sync_engine, "connect", _prepare_sqlite_reader)
-    event.listen(writer.sync_engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+    event.listen(reshaper.sync_engine, "connect", _prepare_sqlite_reshaper)
+    for engine in (writer, reshaper):
+        event.listen(engine.sync_engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
     event.listen(reader.sync_engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
-    return Database(writer=writer, reader=reader)
+    return Database(writer=writer, reader=reader, snapshotter=reader, reshaper=reshaper)
 
 
-def _sqlite_engine(url: URL, patience: timedelta, *, connections: int) -> AsyncEngine:
+def _sqlite_engine(url: URL, patience: timedelta, *, pool: Mapping[str, Any]) -> AsyncEngine:
     return create_async_engine(
         url.set(drivername="sqlite+aiosqlite"),
-        poolclass=AsyncAdaptedQueuePool,
-        pool_size=connections,
-        max_overflow=0,
-        pool_timeout=patience.total_seconds(),
         connect_args={"timeout": patience.total_seconds()},  # SQLite's busy timeout
         hide_parameters=True,
+        **pool,
     )
+
+
+def _sqlite_pool(patience: timedelta, *, connections: int) -> dict[str, Any]:
+    return {
+        "poolclass": AsyncAdaptedQueuePool,
+        "pool_size": connections,
+        "max_overflow": 0,
+        "pool_timeout": patience.total_seconds(),
+    }
 
 
 def _prepare_sqlite_writer(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
     _prepare_sqlite(connection, "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
+
+
+def _prepare_sqlite_reshaper(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    _prepare_sqlite(connection, "journal_mode=WAL", "synchronous=FULL", "foreign_keys=OFF")
 
 
 def _prepare_sqlite_reader(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
@@ -251,7 +338,13 @@ def _open_postgresql(url: URL, patience: timedelta) -> Database:
         },
         hide_parameters=True,
     )
-    return Database(writer=engine, reader=engine.execution_options(postgresql_readonly=True))
+    reader = engine.execution_options(postgresql_readonly=True)
+    return Database(
+        writer=engine,
+        reader=reader,
+        snapshotter=reader.execution_options(isolation_level="REPEATABLE READ"),
+        reshaper=engine,
+    )
 
 
 # --- Both -------------------------------------------------------------------------------------------------------------

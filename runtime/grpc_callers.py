@@ -28,6 +28,22 @@ def require_gateway(context: ServicerContext[Any, Any]) -> MemberPeer:
     )
 
 
+def require_adapter(context: ServicerContext[Any, Any]) -> MemberPeer:
+    """Lets members' adapters in, and says which one it is.
+
+    Raises:
+        HurenError: NOT_PERMITTED.
+    """
+    peer = peer_identity(context.auth_context())
+    if isinstance(peer, MemberPeer) and peer.role == envelope_pb2.MEMBER_ROLE_ADAPTER:
+        return peer
+    raise HurenError(
+        ErrorCode.NOT_PERMITTED,
+        need_zh="请使用成员单位适配器的证书。",
+        need_en="Use the certificate of a member's adapter.",
+    )
+
+
 def require_member_or_operator(context: ServicerContext[Any, Any]) -> None:
     """Lets members and operators in.
 
@@ -43,7 +59,7 @@ def require_member_or_operator(context: ServicerContext[Any, Any]) -> None:
 
 
 def require_officer(context: ServicerContext[Any, Any], officers: Collection[str]) -> str:
-    """Lets those operators in whom the settings name as data officers, and says which one it is.
+    """Lets those operators in whom the settings name as officers, and says which one it is.
 
     Raises:
         HurenError: NOT_PERMITTED.
@@ -53,6 +69,6 @@ def require_officer(context: ServicerContext[Any, Any], officers: Collection[str
         return peer.name
     raise HurenError(
         ErrorCode.NOT_PERMITTED,
-        need_zh="请使用本省（市）数据专员的证书。",
-        need_en="Use the certificate of one of this province's data officers.",
+        need_zh="请使用本省（市）业务人员的证书。",
+        need_en="Use the certificate of one of this province's officers.",
     )

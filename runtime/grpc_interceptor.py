@@ -9,8 +9,11 @@
 4. Decoding: the request is parsed and checked against the constraints that its proto file declares.
 5. The service.
 
-Not touched: gRPC's own services (health, reflection), which must answer under load too, and streaming calls, which our services
-have none of (GrpcServer refuses them).
+A method that streams its responses is served alike. Such calls last long and do little, so they have a gate of their own, as wide
+as the other, and nobody waits for their end when the process stops: whoever watches calls again.
+
+Not touched: gRPC's own services (health, reflection), which must answer under load too. Methods that stream requests are refused by
+GrpcServer.
 
 Who the peer is and what it may do is the services' business (`identity.peer_identity`).
 """
@@ -18,7 +21,7 @@ Who the peer is and what it may do is the services' business (`identity.peer_ide
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from time import perf_counter
@@ -40,6 +43,7 @@ from runtime.telemetry import Metrics
 
 Context: TypeAlias = ServicerContext[Any, Any]
 Service: TypeAlias = Callable[[Message, Context], Awaitable[Message]]
+Stream: TypeAlias = Callable[[Message, Context], AsyncIterator[Message]]
 Decoder: TypeAlias = Callable[[bytes], Message]
 
 _GRPC_OWN: Final = "/grpc."
@@ -64,6 +68,7 @@ class Gate:
         self._max_concurrent = max_concurrent
         self._running = 0
         self._closed = False
+        self._others: list[Gate] = []
         self._empty = asyncio.Event()
         self._empty.set()
 
@@ -87,9 +92,17 @@ class Gate:
             if self._running == 0:
                 self._empty.set()
 
+    def beside(self) -> Gate:
+        """Another gate, as wide as this one, which closes with it."""
+        other = Gate(max_concurrent=self._max_concurrent)
+        self._others.append(other)
+        return other
+
     def close(self) -> None:
         """Lets no call in any more."""
         self._closed = True
+        for other in self._others:
+            other.close()
 
     async def empty(self) -> None:
         """Returns when no call is inside."""
@@ -105,9 +118,10 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         self._metrics = metrics
         self._answers_for = answers_for
         self._gate = gate
+        self._streams = gate.beside()
         self._max_request_size_bytes = max_request_size_bytes
         self._handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
-        self._unknown = _handler(self._wrapped(_UNKNOWN, _refuse_unknown, _nothing), bytes)
+        self._unknown = _handler(self._wrapped(_UNKNOWN, _refuse_unknown, _nothing, gate), bytes)
 
     async def intercept_service(
         self,
@@ -127,24 +141,33 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         return cast("grpc.RpcMethodHandler[_Request, _Response]", known)
 
     def _around(self, method: str, inner: grpc.RpcMethodHandler[Any, Any]) -> grpc.RpcMethodHandler[Any, Any]:
-        service, decoder = inner.unary_unary, inner.request_deserializer
-        if service is None or decoder is None:
-            raise RuntimeError(f"{method}: a unary method with a request decoder expected")
-        wrapped = self._wrapped(method, cast("Service", service), cast("Decoder", decoder))
+        decoder = inner.request_deserializer
+        if decoder is None or inner.request_streaming:
+            raise RuntimeError(f"{method}: a method with one request and a decoder of it expected")
+        if inner.response_streaming:
+            wrapped = self._wrapped(
+                method, _written(cast("Stream", inner.unary_stream)), cast("Decoder", decoder), self._streams
+            )
+            return grpc.unary_stream_rpc_method_handler(
+                cast("Any", wrapped), request_deserializer=_RAW, response_serializer=inner.response_serializer
+            )
+        wrapped = self._wrapped(method, cast("Service", inner.unary_unary), cast("Decoder", decoder), self._gate)
         return _handler(wrapped, inner.response_serializer)
 
     def _wrapped(
-        self, method: str, service: Service, decoder: Decoder
+        self, method: str, service: Service, decoder: Decoder, gate: Gate
     ) -> Callable[[bytes, Context], Awaitable[Message]]:
         async def serve(raw: bytes, context: Context) -> Message:
-            return await self._serve(method, raw, context, service=service, decoder=decoder)
+            return await self._serve(method, raw, context, service=service, decoder=decoder, gate=gate)
 
         return serve
 
-    async def _serve(self, method: str, raw: bytes, context: Context, *, service: Service, decoder: Decoder) -> Message:
+    async def _serve(
+        self, method: str, raw: bytes, context: Context, *, service: Service, decoder: Decoder, gate: Gate
+    ) -> Message:
         with self._observed(method, context) as outcome:  # 1
             try:
-                with self._gate.enter():  # 3
+                with gate.enter():  # 3
                     request = _decoded(raw, decoder, max_size_bytes=self._max_request_size_bytes)  # 4
                     return await service(request, context)  # 5
             except grpc.aio.AbortError:
@@ -254,6 +277,17 @@ def _handler(
     return grpc.unary_unary_rpc_method_handler(
         cast("Any", serve), request_deserializer=_RAW, response_serializer=serializer
     )
+
+
+def _written(stream: Stream) -> Service:
+    """A streaming method as one that is awaited: it writes each response by itself, and returns none."""
+
+    async def serve(request: Message, context: Context) -> Message:
+        async for response in stream(request, context):
+            await context.write(response)
+        return cast("Message", None)  # gRPC takes no response of a method that writes
+
+    return serve
 
 
 async def _refuse_unknown(_request: Message, _context: Context) -> Message:

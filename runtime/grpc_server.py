@@ -77,7 +77,7 @@ class GrpcServer:
 
         Raises:
             TLSFileError: A file of `tls` cannot be used.
-            RuntimeError: A service has a streaming method, which would pass by the interceptor.
+            RuntimeError: A service has a method that streams requests, which would pass by the interceptor.
         """
         for service in services:
             _refuse_streaming(service.descriptor)
@@ -133,8 +133,8 @@ class GrpcServer:
 
 def _refuse_streaming(service: ServiceDescriptor) -> None:
     for method in service.methods:
-        if method.client_streaming or method.server_streaming:
-            raise RuntimeError(f"unary methods only expected, got {method.full_name}, which streams")
+        if method.client_streaming:
+            raise RuntimeError(f"methods with one request only expected, got {method.full_name}, which streams them")
 
 
 def _address(listen: ListenSettings) -> str:

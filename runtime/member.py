@@ -8,8 +8,9 @@ An adapter and a gateway differ in the services that they plug in between.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+import asyncio
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -21,10 +22,12 @@ from pydantic import AfterValidator, Field
 from contract.admission import CLOCK_TOLERANCE
 from contract.payloads import ENTITLED
 from contract.province import Province
+from contract.registry import Registry
 from runtime.clock import Clock, system_clock
 from runtime.database import Database, open_database
 from runtime.errors import SettingsError, SettingsProblem
 from runtime.grpc_server import GrpcServer, ServedService
+from runtime.http_registry import HttpRegistrySettings, open_http_registry
 from runtime.identity import ROLE_SLUGS, MemberPeer
 from runtime.process import StopSignal, announce
 from runtime.registry import RegistryFileError, TableRegistry
@@ -58,7 +61,7 @@ class MemberSettings(Settings):
         signing_key: Its signing key.
         trust: The trust directory.
         database: URL of its own database.
-        registry: File of the embedded registry.
+        registry: File of the embedded registry; or the registry that is asked over HTTP, as a table.
         announce: Where to write the bound addresses.
         telemetry: What it tells about itself.
         max_concurrent_calls: More at a time are refused.
@@ -71,7 +74,7 @@ class MemberSettings(Settings):
     signing_key: Path
     trust: Path
     database: Annotated[str, Field(min_length=1)]
-    registry: Path
+    registry: Path | HttpRegistrySettings
     announce: Path
     telemetry: TelemetrySettings = TelemetrySettings()
     max_concurrent_calls: Annotated[int, Field(ge=1)] = 256
@@ -97,7 +100,7 @@ class Foundation:
     key: PrivateKey
     trust: TrustStore
     database: Database
-    registry: TableRegistry
+    registry: Registry
     certificate_not_after: datetime
 
 
@@ -126,52 +129,78 @@ async def foundation(
         database = open_database(settings.database)
     except ValueError as error:
         raise unfit(path, "database", "the URL of a database", str(error)) from error
-    async with database:
-        registry = TableRegistry(database)
-        try:
-            await registry.load(settings.registry)
-        except (OSError, RegistryFileError) as error:
-            raise unfit(path, "registry", "a readable registry file", str(error)) from error
+    async with database, AsyncExitStack() as stack:
+        registry = await _registry(settings, database, path, stack)
         yield Foundation(
             key=key, trust=trust, database=database, registry=registry, certificate_not_after=certificate_not_after
         )
 
 
-async def serve_until(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """Where a program is called by gRPC.
+
+    Attributes:
+        name: Its name in the announcement.
+        listen: Where it listens.
+        tls: Own certificate, and the authority that certifies who comes in here.
+        services: What is served here.
+    """
+
+    name: str
+    listen: ListenSettings
+    tls: TLSSettings
+    services: Sequence[ServedService]
+
+
+async def serve_until(  # what a program serves, and how
     stop: StopSignal,
-    services: Sequence[ServedService],
+    doors: Sequence[Door],
     *,
     settings: MemberSettings,
     metrics: Metrics,
     answers_for: Province | None = None,
+    further: Mapping[str, AbstractAsyncContextManager[str]] | None = None,
 ) -> None:
     """Serves until asked to stop, then lets running calls finish.
 
     Args:
         stop: Says when.
-        services: What to serve.
-        settings: Where and how.
+        doors: Where to be called by gRPC, and what for.
+        settings: Telemetry, limits, and where to announce.
         metrics: Where calls are counted.
         answers_for: As `GrpcServer`: an adapter's province.
+        further: What else is served, by its name in the announcement; each gives its address.
 
     Raises:
         ListenError: An address cannot be listened on.
     """
-    server = GrpcServer(
-        services,
-        listen=settings.listen,
-        tls=settings.tls,
-        metrics=metrics,
-        max_concurrent_calls=settings.max_concurrent_calls,
-        answers_for=answers_for,
-    )
+    servers = {
+        door.name: GrpcServer(
+            door.services,
+            listen=door.listen,
+            tls=door.tls,
+            metrics=metrics,
+            max_concurrent_calls=settings.max_concurrent_calls,
+            answers_for=answers_for,
+        )
+        for door in doors
+    }
     host = settings.telemetry.host
-    async with serve_metrics(metrics, host=host, port=settings.telemetry.metrics_port) as metrics_port:
-        port = await server.start()
-        addresses = {"grpc": f"{settings.listen.host}:{port}", "metrics": f"http://{host}:{metrics_port}/metrics"}
+    async with AsyncExitStack() as stack:
+        metrics_port = await stack.enter_async_context(
+            serve_metrics(metrics, host=host, port=settings.telemetry.metrics_port)
+        )
+        addresses = {"metrics": f"http://{host}:{metrics_port}/metrics"}
+        for name, served in (further or {}).items():
+            addresses[name] = await stack.enter_async_context(served)
+        for door in doors:
+            addresses[door.name] = f"{door.listen.host}:{await servers[door.name].start()}"
         announce(settings.announce, addresses)
         await stop.wait()
-        await server.stop(GRACE)
+        async with asyncio.TaskGroup() as group:
+            for server in servers.values():
+                group.create_task(server.stop(GRACE))
 
 
 def own_key_entry(key: PrivateKey, trust: TrustStore, member: MemberPeer, at: datetime) -> KeyEntry | None:
@@ -186,6 +215,25 @@ def own_key_entry(key: PrivateKey, trust: TrustStore, member: MemberPeer, at: da
 def unfit(path: Path, key: str, expected: str, got: str) -> SettingsError:
     """A settings error about one key."""
     return SettingsError(path, SettingsProblem(key=key, expected=expected, got=got))
+
+
+async def _registry(settings: MemberSettings, database: Database, path: Path, stack: AsyncExitStack) -> Registry:
+    match settings.registry:
+        case HttpRegistrySettings(url=url):
+            if settings.mode == "production" and not url.startswith("https:"):
+                raise unfit(path, "registry.url", "https in production", "http")
+            try:
+                return await stack.enter_async_context(open_http_registry(settings.registry))
+            except (OSError, ValueError) as error:
+                expected = "a readable token_file and trusted_roots in PEM"
+                raise unfit(path, "registry", expected, type(error).__name__) from error
+        case Path() as file:
+            embedded = TableRegistry(database)
+            try:
+                await embedded.load(file)
+            except (OSError, RegistryFileError) as error:
+                raise unfit(path, "registry", "a readable registry file", str(error)) from error
+            return embedded
 
 
 def _key_and_trust(

@@ -23,6 +23,7 @@ from contract.registry import RegistryEntry, RegistryUnavailableError
 from contract.uscc import Uscc
 from runtime.database import Database, is_unique_violation, take_turns
 from runtime.errors import StoreUnavailableError
+from runtime.migrations import TableSet, migrate
 
 _metadata: Final = MetaData()
 
@@ -34,6 +35,11 @@ _names: Final = Table("registry_names", _metadata, Column("name_folded", Text, p
 
 _loaded: Final = Table("registry_loaded", _metadata, Column("digest", LargeBinary, primary_key=True))
 """Digest of the file that the tables were loaded from: one row, or none."""
+
+TABLES: Final = TableSet(
+    name="registry", metadata=(_metadata,), revisions=Path(__file__).with_name("registry_migrations")
+)
+"""Both programs of a member keep them, in their own databases."""
 
 _FORM: Final = b"subjects, names by NFKC\n"
 """Goes before the file into the digest: tables of another form, or names folded otherwise, are loaded anew."""
@@ -59,9 +65,10 @@ class TableRegistry:
         Raises:
             OSError: The file cannot be read.
             RegistryFileError: A line is no registry entry, or a code stands twice.
+            SchemaError: The tables are a newer program's.
             StoreUnavailableError: The database cannot do it now.
         """
-        await self._database.create_tables(_metadata)
+        await migrate(self._database, TABLES)
         content = await asyncio.to_thread(path.read_bytes)
         try:
             await self._replace(content)

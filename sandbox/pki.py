@@ -1,18 +1,21 @@
 """Development PKI: keys, certificates and trust data of a federation that exists on one machine. Proves nothing to anybody.
 
-Two authorities, so that whoever may certify enterprises cannot make up a member: members and their operators under one,
-enterprises and their operators under the other. Operators have a certificate under both.
+Two authorities for who connects, so that whoever may certify enterprises cannot make up a member: members and their operators under
+one, enterprises and their operators under the other. Operators have a certificate under both. A third certifies what gateways seal
+PDF files with.
 
     <directory>/
         ca/members.key, members.pem                 the authorities; keys stay, so that enterprises can be certified later
         ca/clients.key, clients.pem
-        roots/members.pem, clients.pem              what is handed out: authorities without their keys
+        ca/seals.key, seals.pem
+        roots/members.pem, clients.pem, seals.pem   what is handed out: authorities without their keys
         members/14-adapter/tls.key, tls.pem         one folder for each member and role
         members/14-adapter/signing.key              Ed25519, for statements
+        members/14-gateway/seal.key, seal.pem       RSA, for PDF files; the certificate, then its authority's
         operators/<slug>/members.key, members.pem   for adapters
         operators/<slug>/clients.key, clients.pem   for gateways
         enterprises/<code>/tls.key, tls.pem         made on demand
-        trust/                                      the trust directory (signing.TrustStore): all signing keys, and the policy
+        trust/                                      the trust directory (signing.TrustStore): all keys and seals, and the policy
 
 - Private files have mode 0600, folders 0700.
 - Names are always the same, keys never. Everything ends after 90 days.
@@ -32,7 +35,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -48,12 +51,27 @@ from contract.uscc import Uscc
 from huren.envelope.v1 import envelope_pb2
 from runtime.identity import ROLE_SLUGS, EnterprisePeer, MemberPeer, OperatorPeer, PeerIdentity, member_host_name
 from runtime.settings import TLSSettings
-from signing import KeyEntry, PrivateKey, SuitePolicy, SuiteRule, write_key_entry, write_policy
+from signing import (
+    MIN_SEAL_KEY_BITS,
+    KeyEntry,
+    PrivateKey,
+    SealEntry,
+    SuitePolicy,
+    SuiteRule,
+    certificate_digest,
+    write_key_entry,
+    write_policy,
+    write_seal_entry,
+)
 
 LIFETIME: Final = timedelta(days=90)
 OPERATOR: Final = "sandbox"
-"""The one operator that a fresh PKI has."""
+"""The one operator that runs things in a fresh PKI."""
 
+OFFICERS: Final = ("officer-1", "officer-2")
+"""Two officers of every home: what needs two persons can be shown."""
+
+_RSA_EXPONENT: Final = 65537
 _CLOCK_SKEW: Final = timedelta(hours=1)
 _OWNER_ONLY_FILE: Final = 0o600
 _OWNER_ONLY_FOLDER: Final = 0o700
@@ -66,12 +84,30 @@ class Authority(StrEnum):
 
     MEMBERS = "members"
     CLIENTS = "clients"
+    SEALS = "seals"
 
+
+_CONNECTING: Final = (Authority.MEMBERS, Authority.CLIENTS)
+"""Those under whom somebody connects."""
 
 _AUTHORITY_NAMES: Final = {
     Authority.MEMBERS: "HUREN DEMO Members CA（演示）",
     Authority.CLIENTS: "HUREN DEMO Clients CA（演示）",
+    Authority.SEALS: "HUREN DEMO Seals CA（演示）",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class SealFiles:
+    """What a gateway seals PDF files with.
+
+    Attributes:
+        certificate: PEM: the seal's certificate, then its authority's.
+        private_key: PEM, PKCS #8, unencrypted.
+    """
+
+    certificate: Path
+    private_key: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +141,11 @@ class PKI:
             trusting: Under which authority the peer's certificate must be.
         """
         return self._tls(self._member(member) / "tls", trusting)
+
+    def seal(self, member: MemberPeer) -> SealFiles:
+        """What the member, a gateway, seals PDF files with."""
+        stem = self._member(member) / "seal"
+        return SealFiles(stem.with_suffix(".pem"), stem.with_suffix(".key"))
 
     def operator_tls(self, name: str, under: Authority) -> TLSSettings:
         """An operator's TLS files, to call members that accept certificates under the authority."""
@@ -142,8 +183,11 @@ def make_pki(directory: Path, provinces: Iterable[Province], now: datetime) -> P
     members = [MemberPeer(province, role) for province in provinces for role in ROLE_SLUGS]
     for member in members:
         _certify_member(pki, authorities[Authority.MEMBERS], member, now)
-    for authority, issuer in authorities.items():
-        _certify_operator(pki, issuer, authority, now)
+        if member.role == envelope_pb2.MEMBER_ROLE_GATEWAY:
+            _certify_seal(pki, authorities[Authority.SEALS], member, now)
+    for authority in _CONNECTING:
+        for name in (OPERATOR, *OFFICERS):
+            _certify_operator(pki, authorities[authority], authority, name, now)
     _publish_trust(pki, members, now)
     return pki
 
@@ -172,10 +216,28 @@ def _certify_member(pki: PKI, issuer: _Issuer, member: MemberPeer, now: datetime
     PrivateKey.generate().save(pki.signing_key(member))
 
 
-def _certify_operator(pki: PKI, issuer: _Issuer, authority: Authority, now: datetime) -> None:
-    tls = pki.operator_tls(OPERATOR, authority)
+def _certify_seal(pki: PKI, issuer: _Issuer, member: MemberPeer, now: datetime) -> None:
+    files = pki.seal(member)
+    key = rsa.generate_private_key(public_exponent=_RSA_EXPONENT, key_size=MIN_SEAL_KEY_BITS)
+    name = _name(f"{member.province.name_zh}演示章（演示）", organisation=f"{member.province.name_zh}（演示）")
+    certificate = (
+        _builder(name, key.public_key(), now)
+        .issuer_name(issuer.certificate.subject)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_key_usage(authority=False, content_commitment=True), critical=True)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.key.public_key()), critical=False)
+        .sign(issuer.key, SHA256())
+    )
+    _write_new(files.private_key, _key_pem(key))
+    _write_new(
+        files.certificate, certificate.public_bytes(Encoding.PEM) + issuer.certificate.public_bytes(Encoding.PEM)
+    )
+
+
+def _certify_operator(pki: PKI, issuer: _Issuer, authority: Authority, name: str, now: datetime) -> None:
+    tls = pki.operator_tls(name, authority)
     _make_folder(tls.certificate.parent)
-    issuer.issue(tls, OperatorPeer(OPERATOR), _name(OPERATOR, organisation="DEMO（演示）"), now)
+    issuer.issue(tls, OperatorPeer(name), _name(name, organisation="DEMO（演示）"), now)
 
 
 def _publish_trust(pki: PKI, members: Iterable[MemberPeer], now: datetime) -> None:
@@ -194,8 +256,23 @@ def _publish_trust(pki: PKI, members: Iterable[MemberPeer], now: datetime) -> No
             not_after=now + LIFETIME,
         )
         write_key_entry(pki.trust, entry)
+        if member.role == envelope_pb2.MEMBER_ROLE_GATEWAY:
+            _publish_seal(pki, member)
     rules = tuple(SuiteRule(role=role, suite=envelope_pb2.SUITE_ED25519, accepted_from=begin) for role in ROLE_SLUGS)
     write_policy(pki.trust, SuitePolicy(rules), published_at=now)
+
+
+def _publish_seal(pki: PKI, member: MemberPeer) -> None:
+    certificate = x509.load_pem_x509_certificate(pki.seal(member).certificate.read_bytes())
+    der = certificate.public_bytes(Encoding.DER)
+    entry = SealEntry(
+        sha256=certificate_digest(der),
+        certificate=der,
+        member=member.province,
+        not_before=certificate.not_valid_before_utc,
+        not_after=certificate.not_valid_after_utc,
+    )
+    write_seal_entry(pki.trust, entry)
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +287,7 @@ class _Issuer:
         key = ec.generate_private_key(ec.SECP256R1())
         name = _name(_AUTHORITY_NAMES[authority], organisation="DEMO（演示）")
         builder = (
-            _builder(name, key, now)
+            _builder(name, key.public_key(), now)
             .issuer_name(name)
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .add_extension(_key_usage(authority=True), critical=True)
@@ -244,7 +321,7 @@ class _Issuer:
             usages.append(ExtendedKeyUsageOID.SERVER_AUTH)
         key = ec.generate_private_key(ec.SECP256R1())
         certificate = (
-            _builder(name, key, now)
+            _builder(name, key.public_key(), now)
             .issuer_name(self.certificate.subject)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_key_usage(authority=False), critical=True)
@@ -261,24 +338,26 @@ class _Issuer:
             _write_new(path, pem)
 
 
-def _builder(name: x509.Name, key: ec.EllipticCurvePrivateKey, now: datetime) -> x509.CertificateBuilder:
+def _builder(
+    name: x509.Name, key: ec.EllipticCurvePublicKey | rsa.RSAPublicKey, now: datetime
+) -> x509.CertificateBuilder:
     return (
         x509.CertificateBuilder()
         .subject_name(name)
-        .public_key(key.public_key())
+        .public_key(key)
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - _CLOCK_SKEW)
         .not_valid_after(now + LIFETIME)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
     )
 
 
-def _key_usage(*, authority: bool) -> x509.KeyUsage:
+def _key_usage(*, authority: bool, content_commitment: bool = False) -> x509.KeyUsage:
     return x509.KeyUsage(
         digital_signature=not authority,
         key_cert_sign=authority,
         crl_sign=authority,
-        content_commitment=False,
+        content_commitment=content_commitment,
         key_encipherment=False,
         data_encipherment=False,
         key_agreement=False,
@@ -301,7 +380,7 @@ def _cut(text: str) -> str:
     return text.encode()[:_MAX_NAME_BYTES].decode(errors="ignore")
 
 
-def _key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+def _key_pem(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> bytes:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 

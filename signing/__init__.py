@@ -34,6 +34,9 @@ from signing.merkle import root_of as root_of
 from signing.merkle import verify_inclusion as verify_inclusion
 from signing.private_key import PrivateKey as PrivateKey
 from signing.private_key import RandomSource as RandomSource
+from signing.seals import MIN_SEAL_KEY_BITS as MIN_SEAL_KEY_BITS
+from signing.seals import SealEntry as SealEntry
+from signing.seals import certificate_digest as certificate_digest
 from signing.signer import SignedStatement as SignedStatement
 from signing.signer import Signer as Signer
 from signing.suite_policy import SuitePolicy as SuitePolicy
@@ -47,6 +50,7 @@ from signing.suites import suite_of as suite_of
 from signing.trust import TrustStore as TrustStore
 from signing.trust import write_key_entry as write_key_entry
 from signing.trust import write_policy as write_policy
+from signing.trust import write_seal_entry as write_seal_entry
 from signing.verifier import TimeEvidenceCheck as TimeEvidenceCheck
 from signing.verifier import VerifiedPayload as VerifiedPayload
 from signing.verifier import Verifier as Verifier

@@ -17,9 +17,9 @@ from signing.errors import SuiteError, TrustStoreError
 from signing.instants import nanoseconds, require_utc
 from signing.suites import KeyId, PublicKey, key_id, suite_of
 
-# First two digits of an administrative division code. Not only today's members: a store may hold the key of a province that joins
-# later. Source: GB/T 2260; common.proto, Province.
-_PROVINCES: Final = range(11, 83)
+PROVINCES: Final = range(11, 83)
+"""First two digits of an administrative division code. Not only today's members: a store may hold the key of a province that joins
+later. Source: GB/T 2260; common.proto, Province."""
 
 _ROLES: Final = frozenset({envelope_pb2.MEMBER_ROLE_ADAPTER, envelope_pb2.MEMBER_ROLE_GATEWAY})
 
@@ -80,7 +80,7 @@ class KeyEntry:
     """`not_after` as every verification compares it."""
 
     def __post_init__(self) -> None:
-        if self.member not in _PROVINCES:
+        if self.member not in PROVINCES:
             raise TrustStoreError(f"member of a key: a province number expected, got {self.member}")
         if self.role not in _ROLES:
             raise TrustStoreError(f"role of a key: a known role expected, got {self.role}")

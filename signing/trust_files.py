@@ -1,4 +1,4 @@
-"""The files of a trust store, as text and values: one JSON object for a key, one for the policy.
+"""The files of a trust store, as text and values: one JSON object for a key, a seal, the policy.
 
 - Strict: a key that is missing, unknown or given twice, a wrong type, an instant that is not UTC with `Z`, an enum by number or by
   an unknown name are refused by name.
@@ -19,6 +19,7 @@ from huren.envelope.v1 import envelope_pb2
 from signing.errors import TrustStoreError
 from signing.instants import format_instant, parse_instant
 from signing.key_entry import ACTIVE, Active, Compromised, KeyEntry, KeyState, Retired
+from signing.seals import SealEntry
 from signing.suite_policy import SuitePolicy, SuiteRule
 from signing.suites import KeyId
 
@@ -62,6 +63,37 @@ def decode_key_entry(data: bytes) -> KeyEntry:
         member=_typed(fields, "member", int),
         role=_enum_value(fields, "role", envelope_pb2.MemberRole.DESCRIPTOR),
         payload_types=_payload_types(fields),
+        not_before=_instant(fields, "not_before"),
+        not_after=_instant(fields, "not_after"),
+        state=_decode_state(fields),
+    )
+
+
+def encode_seal_entry(entry: SealEntry) -> bytes:
+    """Writes a seal entry; `decode_seal_entry` reads what it writes."""
+    return _encode(
+        {
+            "sha256": entry.sha256,
+            "certificate": base64.b64encode(entry.certificate).decode(),
+            "member": entry.member,
+            "not_before": format_instant(entry.not_before),
+            "not_after": format_instant(entry.not_after),
+            "state": _encode_state(entry.state),
+        },
+    )
+
+
+def decode_seal_entry(data: bytes) -> SealEntry:
+    """Reads a seal entry.
+
+    Raises:
+        TrustStoreError: The bytes are not one, or its facts are not possible.
+    """
+    fields = _decode(data, ("sha256", "certificate", "member", "not_before", "not_after", "state"))
+    return SealEntry(
+        sha256=_typed(fields, "sha256", str),
+        certificate=_base64(fields, "certificate"),
+        member=_typed(fields, "member", int),
         not_before=_instant(fields, "not_before"),
         not_after=_instant(fields, "not_after"),
         state=_decode_state(fields),

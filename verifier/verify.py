@@ -1,9 +1,13 @@
 """From a file's bytes to a verdict. Everything the gateway did is done again; nothing is asked of anybody.
 
-1  size, then kind of file: a statement (`.report`) or the JSON form with the statement in it
+1  size, then kind of file: PDF, a statement (`.report`), or the JSON form with the statement in it
 2  trust data present and not too old
-3  the report checked in full (contract/report_check.py)
-4  for JSON: the readable part rendered again and compared
+3  for PDF: the home's seal over the whole file (verifier/seal_check.py), exactly one embedded file
+4  the report checked in full (contract/report_check.py)
+5  for PDF: the seal is the issuer's; for JSON: the readable part rendered again and compared
+6  what the clock alone says: a record that is no longer disclosed supersedes the report (contract/status_check.py)
+
+`with_status` then adds what the home says, from a file or from a gateway.
 """
 
 from __future__ import annotations
@@ -12,21 +16,21 @@ import base64
 import binascii
 import hashlib
 import json
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Final
 
 from contract.catalogue import CatalogueSet
+from contract.days import china_day, parse_day
+from contract.province import Province
 from contract.report_check import CheckedReport, ReportError, ReportFault, check_report
 from contract.report_json import FORMAT, render
+from contract.status_check import StatusError, check_status, superseded_by_clock
+from huren.report.v1 import report_status_pb2
 from signing import TrustStore, VerificationError, VerificationFailure, Verifier
-from verifier.verdict import Result, Verdict
-
-MAX_FILE_BYTES: Final = 64 * 1024 * 1024
-"""Nothing larger is read, so that memory is bounded. A report of 10 000 records has a few megabytes; where its JSON form is too
-large, its statement is not. verifier/verdict.py names the number."""
-
-MAX_TRUST_AGE: Final = timedelta(days=30)
-"""Trust data older than this may miss a compromised key. Source: system default, not confirmed."""
+from verifier.pdf import REPORT_MARK, PdfContent, TooMuchError, is_pdf, read_pdf
+from verifier.seal_check import UNTRUSTED, CheckedSeal, SealCheckError, check_seal
+from verifier.verdict import MAX_FILE_BYTES, MAX_TRUST_AGE, Result, Verdict
 
 
 def verify(data: bytes, *, trust: TrustStore, catalogues: CatalogueSet, at: datetime) -> Result:
@@ -34,76 +38,169 @@ def verify(data: bytes, *, trust: TrustStore, catalogues: CatalogueSet, at: date
 
     Args:
         data: The file.
-        trust: Keys and policy to believe.
+        trust: Keys, seals and policy to believe.
         catalogues: The catalogues known to the tool.
-        at: Now; only for the age of the trust data.
+        at: Now; for the age of the trust data and for records that are no longer disclosed.
     """
-    digest = hashlib.sha256(data).hexdigest()
-    result = _verify(data, trust=trust, catalogues=catalogues, at=at)
-    return Result(
-        verdict=result.verdict,
-        reason=result.reason,
-        checked=result.checked,
+    return replace(
+        _verify(data, trust=trust, catalogues=catalogues, at=at),
         trust_published_at=trust.published_at,
-        file_sha256=digest,
+        file_sha256=hashlib.sha256(data).hexdigest(),
     )
 
 
-def _verify(data: bytes, *, trust: TrustStore, catalogues: CatalogueSet, at: datetime) -> Result:
-    if len(data) > MAX_FILE_BYTES:  # 1
-        return Result(verdict=Verdict.TOO_LARGE)
-    document = _json_object(data)
-    if document is None:
-        envelope = data
-        if _OUR_MARK not in data:
-            return Result(verdict=Verdict.NOT_A_FILE_OF_OURS)
-    else:
-        if document.get("format") != FORMAT:
-            return Result(verdict=Verdict.NOT_A_FILE_OF_OURS)
-        found = _embedded(document)
-        if found is None:
-            return Result(verdict=Verdict.NO_EMBEDDED_DATA)
-        envelope = found
-    if at - trust.published_at > MAX_TRUST_AGE:  # 2
-        return Result(verdict=Verdict.TRUST_STALE)
-    try:
-        checked = check_report(envelope, verifier=Verifier(trust), catalogues=catalogues)  # 3
-    except ReportError as error:
-        return Result(verdict=_verdict_of(error), reason=str(error))
-    if document is not None and not _same_rendering(document, checked):  # 4
-        return Result(verdict=Verdict.TAMPERED, reason="READABLE_PART_DIFFERS")
-    return Result(verdict=Verdict.AUTHENTIC_STATUS_NOT_CHECKED, checked=checked)
+def with_status(result: Result, envelope: bytes, *, trust: TrustStore) -> Result:
+    """Adds what the home says about an authentic report. A status that does not count changes nothing and is named.
 
+    Args:
+        result: Of `verify`.
+        envelope: What the home signed, from wherever it came.
+        trust: As for `verify`.
+    """
+    checked = result.checked
+    if checked is None:
+        return result
+    try:
+        status = check_status(
+            envelope,
+            verifier=Verifier(trust),
+            report_number=checked.report.report_number,
+            report_statement_id=checked.statement.statement_id,
+            issuer=Province(checked.statement.signer.member),
+            at=result.at,
+        )
+    except StatusError as error:
+        return replace(result, status_fault=error.fault)
+    verdict = _VERDICTS[status.state]
+    if result.verdict is Verdict.SUPERSEDED and verdict is not Verdict.REVOKED:
+        verdict = Verdict.SUPERSEDED
+    days = [result.superseded_since] if result.superseded_since else []
+    if verdict is Verdict.SUPERSEDED and status.state == report_status_pb2.REPORT_STATE_SUPERSEDED:
+        days.append(parse_day(status.since))
+    since = min(days) if days and verdict is Verdict.SUPERSEDED else None
+    return replace(result, verdict=verdict, status=status, status_fault=None, superseded_since=since)
+
+
+_VERDICTS: Final = {
+    report_status_pb2.REPORT_STATE_VALID: Verdict.VALID,
+    report_status_pb2.REPORT_STATE_SUPERSEDED: Verdict.SUPERSEDED,
+    report_status_pb2.REPORT_STATE_REVOKED: Verdict.REVOKED,
+    report_status_pb2.REPORT_STATE_EXPIRED: Verdict.EXPIRED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A file of ours, taken apart and not checked yet.
+
+    Attributes:
+        statement: The envelope in it.
+        document: The JSON form, where it is one.
+        pdf: What the PDF holds, where it is one.
+    """
+
+    statement: bytes
+    document: dict[str, Any] | None = None
+    pdf: PdfContent | None = None
+
+
+def _verify(data: bytes, *, trust: TrustStore, catalogues: CatalogueSet, at: datetime) -> Result:
+    opened = _opened(data)  # 1
+    if isinstance(opened, Verdict):
+        return Result(verdict=opened, at=at)
+    if at - trust.published_at > MAX_TRUST_AGE:  # 2
+        return Result(verdict=Verdict.TRUST_STALE, at=at)
+    seal = None
+    if opened.pdf is not None:
+        try:
+            seal = check_seal(data, trust=trust)  # 3
+        except SealCheckError as error:
+            verdict = Verdict.SIGNER_NOT_TRUSTED if error.fault in UNTRUSTED else Verdict.TAMPERED
+            return Result(verdict=verdict, at=at, reason=str(error))
+        if (len(opened.pdf.statements), opened.pdf.embedded_files) != (1, 1):
+            return Result(verdict=Verdict.TAMPERED, at=at, reason="NOT_ONE_EMBEDDED_FILE")
+    try:
+        checked = check_report(opened.statement, verifier=Verifier(trust), catalogues=catalogues)  # 4
+        superseded = superseded_by_clock(checked, china_day(at))  # 6
+    except ReportError as error:
+        return Result(verdict=_verdict_of(error), at=at, reason=str(error))
+    except ValueError as error:  # a day that does not exist
+        return Result(verdict=Verdict.TAMPERED, at=at, reason=f"DISCLOSED_UNTIL_WRONG: {error}")
+    if fault := _readable_part_fault(opened, checked, seal):  # 5
+        return Result(verdict=Verdict.TAMPERED, at=at, reason=fault)
+    return Result(
+        verdict=Verdict.SUPERSEDED if superseded else Verdict.AUTHENTIC_STATUS_NOT_CHECKED,
+        at=at,
+        checked=checked,
+        seal=seal,
+        superseded_since=superseded,
+    )
+
+
+def _readable_part_fault(opened: _Opened, checked: CheckedReport, seal: CheckedSeal | None) -> str:
+    """What is wrong with the part that people read; empty if nothing is."""
+    if seal is not None:
+        if seal.member != checked.statement.signer.member:
+            return "SEAL_OF_ANOTHER_MEMBER"
+        if seal.sealed_at < checked.issued_at.replace(microsecond=0):
+            return "SEALED_BEFORE_ISSUE"
+    if opened.document is not None and not _same_rendering(opened.document, checked):
+        return "READABLE_PART_DIFFERS"
+    return ""
+
+
+# --- Kinds of files ---------------------------------------------------------------------------------------------------
+
+_IMAGES: Final = (
+    b"\x89PNG\r\n\x1a\n",
+    b"\xff\xd8\xff",  # JPEG
+    b"II*\x00",  # TIFF
+    b"MM\x00*",
+    b"GIF8",
+    b"BM",
+    b"\x00\x00\x00\x0cjP  \r\n\x87\n",  # JPEG 2000
+)
+_HEIF_BRANDS: Final = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"avif"})
+"""Source: ISO/IEC 23008-12, brands of image files."""
 
 _MAX_JSON_CONTAINERS: Final = 2_000_000
 """Objects and arrays in a JSON file of ours: about twenty for each record. Each takes memory before anything is known about it."""
 
-_OUR_MARK: Final = b"application/vnd.huren.report."
-"""Stands in every report's statement; a file without it never was one."""
 
-_UNTRUSTED: Final = frozenset(
-    {
-        VerificationFailure.KEY_UNKNOWN,
-        VerificationFailure.KEY_NOT_YET_VALID,
-        VerificationFailure.KEY_EXPIRED,
-        VerificationFailure.KEY_RETIRED,
-        VerificationFailure.KEY_COMPROMISED,
-        VerificationFailure.SUITE_NOT_ACCEPTED,
-    }
-)
+def _opened(data: bytes) -> _Opened | Verdict:
+    if len(data) > MAX_FILE_BYTES:
+        return Verdict.TOO_LARGE
+    if is_pdf(data):
+        return _opened_pdf(data)
+    if _is_image(data):
+        return Verdict.SCAN
+    document = _json_object(data)
+    if document is not None:
+        if document.get("format") != FORMAT:
+            return Verdict.NOT_A_FILE_OF_OURS
+        statement = _embedded(document)
+        return Verdict.NO_EMBEDDED_DATA if statement is None else _Opened(statement, document=document)
+    if REPORT_MARK not in data:
+        return Verdict.NOT_A_FILE_OF_OURS
+    return _Opened(data)
 
-_UNKNOWN_HERE: Final = frozenset({ReportFault.CATALOGUE_NOT_KNOWN, ReportFault.RULES_UNKNOWN})
+
+def _opened_pdf(data: bytes) -> _Opened | Verdict:
+    try:
+        pdf = read_pdf(data)
+    except TooMuchError:
+        return Verdict.TOO_LARGE
+    if not pdf.holds_statement:
+        return Verdict.SCAN if pdf.is_images_only else Verdict.NO_EMBEDDED_DATA
+    return _Opened(pdf.statements[0] if pdf.statements else b"", pdf=pdf)
 
 
-def _verdict_of(error: ReportError) -> Verdict:
-    if error.fault in _UNKNOWN_HERE:
-        return Verdict.TRUST_INSUFFICIENT
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, VerificationError):
-            return Verdict.SIGNER_NOT_TRUSTED if cause.failure in _UNTRUSTED else Verdict.TAMPERED
-        cause = cause.__cause__
-    return Verdict.TAMPERED
+def _is_image(data: bytes) -> bool:
+    return (
+        data.startswith(_IMAGES)
+        or (data[4:8] == b"ftyp" and data[8:12] in _HEIF_BRANDS)
+        or (data[:4] == b"RIFF" and data[8:12] == b"WEBP")
+    )
 
 
 def _json_object(data: bytes) -> dict[str, Any] | None:
@@ -144,3 +241,30 @@ def _same_rendering(document: dict[str, Any], checked: CheckedReport) -> bool:
 def _canonical(document: dict[str, Any]) -> str:
     """One text for one document, so that 1, 1.0 and true stay different."""
     return json.dumps(document, sort_keys=True, ensure_ascii=False)
+
+
+# --- Faults -----------------------------------------------------------------------------------------------------------
+
+_UNTRUSTED: Final = frozenset(
+    {
+        VerificationFailure.KEY_UNKNOWN,
+        VerificationFailure.KEY_NOT_YET_VALID,
+        VerificationFailure.KEY_EXPIRED,
+        VerificationFailure.KEY_RETIRED,
+        VerificationFailure.KEY_COMPROMISED,
+        VerificationFailure.SUITE_NOT_ACCEPTED,
+    }
+)
+
+_UNKNOWN_HERE: Final = frozenset({ReportFault.CATALOGUE_NOT_KNOWN, ReportFault.RULES_UNKNOWN})
+
+
+def _verdict_of(error: ReportError) -> Verdict:
+    if error.fault in _UNKNOWN_HERE:
+        return Verdict.TRUST_INSUFFICIENT
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, VerificationError):
+            return Verdict.SIGNER_NOT_TRUSTED if cause.failure in _UNTRUSTED else Verdict.TAMPERED
+        cause = cause.__cause__
+    return Verdict.TAMPERED

@@ -24,7 +24,7 @@ from adapters.hebei.drop import FAMILIES, Limits, Reason, parse_name
 from adapters.hebei.intake import Intake, Judged
 from adapters.hebei.profile import DEPARTMENTS, PROFILE
 from adapters.hebei.store import SEARCHED, Place, StoredRow, Supply
-from adapters.hebei.tables import METADATA
+from adapters.hebei.tables import TABLES
 from adapters.sdk.assembly import in_time, settle
 from adapters.sdk.notation import NotationError, read_china_timestamp
 from adapters.sdk.source import (
@@ -41,6 +41,7 @@ from contract.catalogue import CellKey
 from runtime.clock import Clock, system_clock
 from runtime.database import Database, open_database
 from runtime.errors import StoreUnavailableError
+from runtime.migrations import SchemaError, migrate
 from runtime.settings import Settings
 
 _PATIENCE: Final = timedelta(seconds=2)
@@ -91,7 +92,7 @@ def store_url_beside(folder: Path) -> str:
 
 
 async def open_store(url: str) -> Database:
-    """Opens the store, and makes its tables where they are missing.
+    """Opens the store, and brings its tables to the newest revision.
 
     Raises:
         SourceError: It cannot be opened.
@@ -99,11 +100,12 @@ async def open_store(url: str) -> Database:
     database = None
     try:
         database = open_database(url)
-        await database.create_tables(METADATA)
+        await migrate(database, TABLES)
     except (ValueError, StoreUnavailableError, SQLAlchemyError) as error:
         if database is not None:
             await database.dispose()
-        raise SourceError(f"store_url: the store cannot be opened: {type(error).__name__}") from error
+        what = str(error) if isinstance(error, SchemaError) else type(error).__name__
+        raise SourceError(f"store_url: the store cannot be opened: {what}") from error
     return database
 
 

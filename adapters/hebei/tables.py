@@ -18,10 +18,13 @@ The tables that have a line for every row refer to `drops` without a foreign key
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final
 
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, MetaData, Table, Text
 from sqlalchemy.dialects import postgresql
+
+from runtime.migrations import TableSet
 
 METADATA: Final = MetaData()
 
@@ -148,3 +151,5 @@ MISSING: Final = Table(
     Column("withdrawn", Boolean, nullable=False),
 )
 """`drop`, `order`: the snapshot. `withdrawn`: whether that was confirmed."""
+
+TABLES: Final = TableSet(name="hebei", metadata=(METADATA,), revisions=Path(__file__).with_name("migrations"))

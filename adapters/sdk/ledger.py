@@ -23,6 +23,7 @@ from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Final
 
 from sqlalchemy import (
@@ -54,6 +55,7 @@ from adapters.sdk.source import RowKey
 from contract.days import from_timestamp, parse_day, to_timestamp
 from huren.fragment.v1 import record_pb2
 from runtime.database import Database, is_unique_violation
+from runtime.migrations import TableSet, migrate
 from signing import SignedStatement, StatementId
 
 RECORD_ID_BYTES: Final = 16
@@ -122,6 +124,13 @@ _REVISIONS: Final = Table(
     Column("draft", LargeBinary, nullable=False),
 )
 APPEND_ONLY: Final = (_STATEMENTS, _QUERIES, _AUDIT, _COVERAGE, _REVISIONS)
+TABLES: Final = TableSet(
+    name="adapter",
+    metadata=(METADATA, desk_tables.METADATA),
+    revisions=Path(__file__).with_name("migrations"),
+    append_only=(*APPEND_ONLY, *desk_tables.APPEND_ONLY),
+)
+"""All that an adapter keeps in its own database, but for the registry."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,13 +202,13 @@ class Ledger:
         self._database = database
 
     async def prepare(self) -> None:
-        """Creates the tables that are missing.
+        """Brings the tables, those of the desk too, to the newest revision.
 
         Raises:
+            SchemaError: They are a newer program's.
             StoreUnavailableError: The database cannot do it now.
         """
-        await self._database.create_tables(METADATA, append_only=APPEND_ONLY)
-        await self._database.create_tables(desk_tables.METADATA, append_only=desk_tables.APPEND_ONLY)
+        await migrate(self._database, TABLES)
 
     @asynccontextmanager
     async def read(self) -> AsyncGenerator[DeskStore]:

@@ -45,7 +45,7 @@ from huren.status.v1 import status_service_pb2, status_service_pb2_grpc
 from runtime.clock import Clock, system_clock
 from runtime.grpc_server import ServedService
 from runtime.identity import MemberPeer
-from runtime.member import foundation, own_key_entry, serve_until, unfit
+from runtime.member import Door, foundation, own_key_entry, serve_until, unfit
 from runtime.member_status import MemberFacts
 from runtime.process import StopSignal, run_process
 from runtime.settings import load_settings
@@ -258,7 +258,8 @@ async def _serve(
         await adapter.follower.look_first(_FIRST_LOOK_S)
         following = asyncio.create_task(adapter.follower.keep_following(settings.follow_every_s))
         stack.push_async_callback(_ended, following)
-        await serve_until(stop, adapter.services, settings=settings, metrics=metrics, answers_for=profile.province)
+        door = Door(name="grpc", listen=settings.listen, tls=settings.tls, services=adapter.services)
+        await serve_until(stop, (door,), settings=settings, metrics=metrics, answers_for=profile.province)
 
 
 async def _ended(task: asyncio.Task[None]) -> None:

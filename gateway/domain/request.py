@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
 from typing import NewType
 
 from contract.catalogue import Catalogue
@@ -12,6 +14,16 @@ from huren.fragment.v1 import query_pb2
 
 RequestId = NewType("RequestId", str)
 """受理编号: 32 lower-case hex digits, random. Not a report number, and proves nothing."""
+
+
+class RequestState(StrEnum):
+    """How a request stands. All but OPEN are ends."""
+
+    OPEN = "OPEN"
+    SEALED = "SEALED"
+    CLOSED_INCOMPLETE = "CLOSED_INCOMPLETE"
+    CANCELLED = "CANCELLED"
+    AUTHORISATION_ENDED = "AUTHORISATION_ENDED"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,11 +71,21 @@ class ReportRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sealed:
-    """An issued report, as stored."""
+    """An issued report, as stored.
+
+    Attributes:
+        report_number: 报告编号.
+        envelope: The Envelope with the Report.
+        verification_code: Random part of the QR code's link.
+        typed_code: 核验码 without hyphens. Empty: it has none.
+        issued_at: 出具时间.
+    """
 
     report_number: str
     envelope: bytes
     verification_code: str
+    typed_code: str
+    issued_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,13 +6,17 @@ A JSON file that all members share. In the sandbox `huren up` writes it when the
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final, Protocol
 
+import structlog
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from contract.province import Province
 from huren.common.v1 import common_pb2
+
+_log: Final = structlog.get_logger(__name__)
 
 _Text = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
@@ -28,10 +32,12 @@ class Member(BaseModel):
         province: Which.
         adapter: `host:port` of its adapter.
         adapter_name: Name that its adapter's certificate carries.
-        gateway: `host:port` of its gateway. Empty: not known.
+        gateway: `host:port` of its gateway, for enterprises. Empty: not known.
+        gateway_members: `host:port` of its gateway, for other members. Empty: not known.
         unit: The unit that answers for it, as printed.
         telephone: That unit's telephone, as printed.
         url: Where enterprises of that province ask for reports. Empty: not known.
+        verification_url: Where people verify reports: base of its gateway's public address, without a slash at the end. Empty: not known.
         unit_verified: Whether the unit's name was confirmed.
     """
 
@@ -41,9 +47,11 @@ class Member(BaseModel):
     adapter: _Text
     adapter_name: _Text
     gateway: str = ""
+    gateway_members: str = ""
     unit: _Text
     telephone: str = ""
     url: str = ""
+    verification_url: str = ""
     unit_verified: bool = False
 
     @property
@@ -72,6 +80,55 @@ def read_directory(path: Path) -> Mapping[Province, Member]:
     if len(members) != len(file.members):
         raise DirectoryError(f"{path}: a province stands twice")
     return members
+
+
+class Directory(Protocol):
+    """Where members are, as it is now."""
+
+    @property
+    def members(self) -> Mapping[Province, Member]:
+        """The members."""
+
+
+@dataclass(frozen=True, slots=True)
+class FixedDirectory:
+    """Members that do not move."""
+
+    members: Mapping[Province, Member]
+
+
+class LiveDirectory:
+    """The file as it is now: it is read again when it has changed, because members move while a gateway runs."""
+
+    def __init__(self, path: Path) -> None:
+        """Reads the file.
+
+        Raises:
+            DirectoryError: As `read_directory`.
+        """
+        self._path = path
+        self._seen = _fingerprint(path)
+        self._members = read_directory(path)
+
+    @property
+    def members(self) -> Mapping[Province, Member]:
+        """The members. A file that cannot be read now leaves them as they were."""
+        seen = _fingerprint(self._path)
+        if seen != self._seen:
+            try:
+                self._members = read_directory(self._path)
+            except DirectoryError as error:
+                _log.warning("member directory not read again", reason=str(error))
+            self._seen = seen
+        return self._members
+
+
+def _fingerprint(path: Path) -> tuple[int, int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def directory_json(members: list[Member]) -> str:

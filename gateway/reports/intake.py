@@ -2,6 +2,9 @@
 
 The order matters: what anybody may know (the form of a code) comes first, then whether the caller may ask, and only then what the
 registry knows, so that a stranger's question reveals nothing about a subject.
+
+Where the registry and the transfers that were signed say different things about the home, the subject is served nowhere twice: this
+home serves whom its registry says to be registered here, who was not let go since, and for whom the home before has signed.
 """
 
 from __future__ import annotations
@@ -9,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from contract.catalogue import Catalogue, CatalogueSet, wire_key
@@ -17,13 +20,24 @@ from contract.days import MAX_WINDOW_YEARS, DayRange, china_day, parse_day, year
 from contract.eligibility import require_subject_code
 from contract.errors import NOT_KNOWN, ErrorCode, HurenError
 from contract.province import Province
-from contract.registry import Registry, RegistryEntry, code_identifiers
+from contract.reasons import Words
+from contract.registry import Move, Registry, RegistryEntry, RegistryUnavailableError, code_identifiers
 from contract.uscc import SubjectClass, Uscc, fold, home_hint, subject_class
 from gateway.domain.request import Caller, ReportRequest
 from gateway.federation.directory import Member
+from gateway.federation.transfers import Transfers
 from huren.common.v1 import common_pb2
 from huren.fragment.v1 import query_pb2
 from huren.report.v1 import report_service_pb2 as wire
+
+_BY_REGISTRY: Final = Words("依据登记库", "by the registry")
+_BY_DIGITS: Final = Words(
+    "登记库中未查到，依据代码前六位推断", "not in the registry; guessed from the digits of the code"
+)
+_BY_TRANSFER: Final = Words("依据两地签署的移交", "by the transfer that both homes have signed")
+"""By what the home is known."""
+
+_REGISTRY_RETRY: Final = timedelta(seconds=5)
 
 
 class Intake:
@@ -36,8 +50,10 @@ class Intake:
         registry: Registry,
         catalogues: CatalogueSet,
         members: Mapping[Province, Member],
+        transfers: Transfers,
     ) -> None:
         self._province = province
+        self._transfers = transfers
         self._registry = registry
         self._catalogues = catalogues
         self._members = members
@@ -46,8 +62,8 @@ class Intake:
         """Checks a request.
 
         Raises:
-            HurenError: The first thing that is wrong, by its code of the table.
-            RegistryUnavailableError: The registry cannot be asked.
+            HurenError: The first thing that is wrong, by its code of the table; as `still_entitled` last.
+            StoreUnavailableError: The store cannot be read or written.
         """
         uscc = require_subject_code(request.uscc)
         if request.basis not in {query_pb2.AUTHORISATION_BASIS_UNSPECIFIED, query_pb2.AUTHORISATION_BASIS_SELF}:
@@ -58,7 +74,7 @@ class Intake:
         catalogue = self._catalogue(request.catalogue_version, today)
         cells = _cells(request, catalogue)
         window = _window(request, today)
-        subject = await self._subject(uscc, today)
+        subject = await self.still_entitled(uscc, at)
         return ReportRequest(
             idempotency_key=request.idempotency_key,
             digest=request_digest(request),
@@ -71,6 +87,36 @@ class Intake:
             actor_ref=secrets.token_bytes(16),
         )
 
+    async def still_entitled(self, uscc: Uscc, at: datetime) -> common_pb2.Subject:
+        """The subject as the registry knows it now, if this home serves it now. A move to this home takes effect here.
+
+        Raises:
+            HurenError: It does not: SUBJECT_CANCELLED, HOME_OUTSIDE, FOREIGN_HOME, SUBJECT_UNKNOWN. Or nobody can say now, and asking
+                later may help (`Retry.LATER`): TRANSFER_PENDING, TRANSFER_REFUSED; STORE_UNAVAILABLE, where it is the registry.
+            StoreUnavailableError: The store cannot be read or written.
+        """
+        today = china_day(at)
+        try:
+            entry = await self._registry.lookup(uscc)
+        except RegistryUnavailableError as error:
+            raise HurenError(ErrorCode.STORE_UNAVAILABLE, retry_after=_REGISTRY_RETRY) from error
+        given_away = await self._transfers.given_away(uscc)
+        if entry is None:
+            return self._unregistered(uscc, given_away)
+        if entry.status == common_pb2.REGISTRATION_STATUS_CANCELLED:
+            raise HurenError(ErrorCode.SUBJECT_CANCELLED, date=entry.cancelled_on or NOT_KNOWN)
+        registration = entry.registration_on(today)
+        if registration is None or registration.province is None:
+            raise HurenError(ErrorCode.HOME_OUTSIDE)
+        if registration.province is not self._province:
+            raise self._foreign(registration.province, _BY_REGISTRY)
+        if given_away is not None and registration.since <= given_away.registered_on:
+            raise self._foreign(given_away.new_home, _BY_TRANSFER)
+        move = entry.last_move(today)
+        if move is not None:
+            await self._transfers.take_over(uscc, move)
+        return _registered(entry)
+
     def _catalogue(self, version: str, today: date) -> Catalogue:
         catalogue = self._catalogues.in_force(today)
         if version and version != catalogue.version:
@@ -79,25 +125,14 @@ class Intake:
             )
         return catalogue
 
-    async def _subject(self, uscc: Uscc, today: date) -> common_pb2.Subject:
-        entry = await self._registry.lookup(uscc)
-        if entry is None:
-            return self._unregistered(uscc)
-        if entry.status == common_pb2.REGISTRATION_STATUS_CANCELLED:
-            raise HurenError(ErrorCode.SUBJECT_CANCELLED, date=entry.cancelled_on or NOT_KNOWN)
-        home = entry.home_on(today)
-        if home is None:
-            raise HurenError(ErrorCode.HOME_OUTSIDE)
-        if home is not self._province:
-            raise self._foreign(home, by_registry=True)
-        return _registered(entry)
-
-    def _unregistered(self, uscc: Uscc) -> common_pb2.Subject:
+    def _unregistered(self, uscc: Uscc, given_away: Move | None) -> common_pb2.Subject:
         hint = home_hint(uscc)
         if hint is None:
             raise HurenError(ErrorCode.SUBJECT_UNKNOWN)
         if hint is not self._province:
-            raise self._foreign(hint, by_registry=False)
+            raise self._foreign(hint, _BY_DIGITS)
+        if given_away is not None:
+            raise self._foreign(given_away.new_home, _BY_TRANSFER)
         return common_pb2.Subject(
             uscc=uscc,
             kind=_KIND_OF_CLASS[subject_class(uscc)],
@@ -106,7 +141,7 @@ class Intake:
             identifiers=code_identifiers(uscc),
         )
 
-    def _foreign(self, home: Province, *, by_registry: bool) -> HurenError:
+    def _foreign(self, home: Province, basis: Words) -> HurenError:
         member = self._members.get(home)
         return HurenError(
             ErrorCode.FOREIGN_HOME,
@@ -114,8 +149,8 @@ class Intake:
             contact=member.contact if member else None,
             province_zh=home.name_zh,
             province_en=home.name_en,
-            basis_zh="依据登记库" if by_registry else "登记库中未查到，依据代码前六位推断",
-            basis_en="by the registry" if by_registry else "not in the registry; guessed from the digits of the code",
+            basis_zh=basis.zh,
+            basis_en=basis.en,
         )
 
 

@@ -1,13 +1,16 @@
-"""A request that has not come to a report, as its owner may see it: who answered, and what can close each gap. No verdicts."""
+"""A request without a report, as its owner may see it: who answered, what can close each gap, how it ended. No verdicts."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, assert_never
 
+from contract.days import to_timestamp
 from contract.merge import SEALING_STATES
 from contract.outcome import Admitted, Inadmissible, Outcome, Refused, Unavailable
 from contract.province import Province
+from gateway.domain.request import RequestState
+from gateway.store.store import StoredRequest
 from huren.common.v1 import common_pb2
 from huren.fragment.v1 import fragment_pb2
 from huren.report.v1 import report_service_pb2 as wire
@@ -32,9 +35,51 @@ def progress(
     )
 
 
+def nothing_will_close(statuses: Iterable[wire.ProvinceStatus]) -> bool:
+    """Whether a gap is there that nobody can close."""
+    return any(status.gap_kind == wire.GAP_KIND_FINAL for status in statuses)
+
+
 def may_close_by_itself(statuses: Iterable[wire.ProvinceStatus]) -> bool:
     """Whether asking again may bring the request to a report."""
     return all(status.gap_kind in {wire.GAP_KIND_UNSPECIFIED, wire.GAP_KIND_TRANSIENT} for status in statuses)
+
+
+_ENDS: Final = {
+    RequestState.CLOSED_INCOMPLETE: wire.REQUEST_END_CLOSED_INCOMPLETE,
+    RequestState.CANCELLED: wire.REQUEST_END_CANCELLED,
+    RequestState.AUTHORISATION_ENDED: wire.REQUEST_END_AUTHORISATION_ENDED,
+}
+
+
+def opened(request: StoredRequest, statuses: Sequence[wire.ProvinceStatus] = ()) -> wire.OpenRequest:
+    """An open request: what is known of it before anybody was asked, and how each province stands."""
+    return wire.OpenRequest(
+        request_id=request.request_id,
+        provinces=statuses,
+        accepted_at=to_timestamp(request.opened_at),
+        completion_until=to_timestamp(request.completion_until),
+        name=request.subject.name,
+    )
+
+
+def ended(request: StoredRequest, contact: common_pb2.Contact) -> wire.EndedRequest:
+    """A request that ended without a report.
+
+    Raises:
+        RuntimeError: It did not.
+    """
+    end = _ENDS.get(request.state)
+    if end is None or request.ended_at is None:
+        raise RuntimeError(f"request {request.request_id} is {request.state}")
+    return wire.EndedRequest(
+        request_id=request.request_id,
+        end=end,
+        reason=request.end_reason,
+        ended_at=to_timestamp(request.ended_at),
+        provinces=request.progress.provinces if request.progress else (),
+        contact=contact,
+    )
 
 
 def _status(outcome: Outcome, contact: common_pb2.Contact | None, attempts: int) -> wire.ProvinceStatus:

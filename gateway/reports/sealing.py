@@ -24,6 +24,17 @@ _CODE_BYTES: Final = 18
 """Random bytes of a verification code: 144 bits, 24 characters without padding."""
 
 
+TYPED_ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+"""Digits and letters without I, L, O and U, which people confuse with others (Crockford's base 32)."""
+
+_TYPED_LENGTH: Final = 16
+
+
+def new_typed_code() -> str:
+    """A random 核验码 of 80 bits, for people to type together with the number, where only a few tries are allowed."""
+    return "".join(secrets.choice(TYPED_ALPHABET) for _ in range(_TYPED_LENGTH))
+
+
 class Sealer:
     """Makes reports of one home."""
 
@@ -79,6 +90,10 @@ class Sealer:
         )
         signed = self._signer.sign(REPORT, report)
         sealed = Sealed(
-            report_number=number, envelope=signed.envelope, verification_code=secrets.token_urlsafe(_CODE_BYTES)
+            report_number=number,
+            envelope=signed.envelope,
+            verification_code=secrets.token_urlsafe(_CODE_BYTES),
+            typed_code=new_typed_code(),
+            issued_at=at,
         )
         return NewReport(sealed=sealed, statement_id=signed.statement_id, issued_at=at)

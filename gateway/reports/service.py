@@ -1,7 +1,7 @@
 """The report service: from a request to a report. Read this first; everything else here is a leaf that it calls.
 
  1  accept    check the request, resolve the subject and its home, pin window, cells and catalogue   intake.py
- 2  open      store the request under its idempotency key, or find the earlier try of it             store/
+ 2  open      store the request with the work of completing it, or find the earlier try of it        store/
  3  recall    take what earlier tries got and what may still count                                   fanout.py
  4  write     sign a query for each province that is open, and store it before it is sent            questions.py
  5  ask       all at once, one deadline, exactly one outcome each; admit what comes                  fanout.py
@@ -9,41 +9,51 @@
  7  seal      number, sign and store, with outcomes and audit, in one transaction                    sealing.py, store/
  8  answer    the report, or who has not answered; no verdict without a report
 
-A crash between any two steps leaves a store that opens, and the same idempotency key goes on from what is stored.
-Every error that the service meets leaves an audit row and nothing else; what an edge refuses never comes so far.
+Whoever asks waits for the first try, steps 1 to 8. What does not seal is gone on with by itself, steps 3 to 7 again and again
+(completion.py), until the request ends: SEALED, CLOSED_INCOMPLETE, CANCELLED or AUTHORISATION_ENDED.
+
+A try holds the request's work for a time (store/work.py), so that no two replicas ask for the same request at once. A crash between
+any two steps leaves a store that opens; when the time is over somebody goes on from what is stored, with or without the same
+idempotency key. Every error that the service meets leaves an audit row and nothing else; what an edge refuses never comes so far.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from time import monotonic
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 import structlog
 
 from contract.admission import still_counts
 from contract.catalogue import Catalogue, CatalogueSet
-from contract.days import china_day, from_timestamp
-from contract.errors import ErrorCode, HurenError
+from contract.change import outdated
+from contract.days import china_day, from_timestamp, to_timestamp
+from contract.errors import ErrorCode, HurenError, Retry
 from contract.merge import Merged, merge
 from contract.outcome import Admitted, Outcome, Question, Refused, Unavailable, UnavailableReason
-from contract.payloads import QUERY, parse
+from contract.payloads import QUERY, RECORD_CHANGE, parse
 from contract.province import Province
 from contract.registry import RegistryUnavailableError
-from contract.uscc import fold
-from gateway.domain.request import Caller, ReportRequest, RequestId, Sealed
+from contract.uscc import Uscc, fold
+from gateway.domain.request import Caller, ReportRequest, RequestId, RequestState, Sealed
 from gateway.reports.alone import KeyedLocks
+from gateway.reports.completion import Completion, EndReason
 from gateway.reports.fanout import FanOut
 from gateway.reports.intake import Intake, request_digest
-from gateway.reports.progress import may_close_by_itself, progress
+from gateway.reports.progress import ended, may_close_by_itself, nothing_will_close, opened, progress
 from gateway.reports.questions import write_questions
 from gateway.reports.sealing import Sealer
-from gateway.store.store import LOOK_UP, REQUEST, AuditRow, Store, StoredRequest
+from gateway.reports.watching import Watched
+from gateway.store.rows import LOOK_UP, REQUEST, AuditRow
+from gateway.store.store import Store, StoredRequest, Try
+from gateway.store.work import COMPLETE, Work, WorkQueue
+from huren.change.v1 import change_pb2
 from huren.common.v1 import common_pb2
 from huren.fragment.v1 import query_pb2
 from huren.report.v1 import report_service_pb2 as wire
@@ -60,6 +70,15 @@ _LEAST_TIME_S: Final = 0.05
 
 _SHARE_FOR_PROVINCES: Final = 0.9
 """Of the time a caller waits, so much is the provinces'; the rest is for merging, sealing and the way back."""
+
+_LEASE_MARGIN: Final = timedelta(seconds=20)
+"""How much longer than its patience a try holds its request: for storing and sealing on a slow database."""
+
+_AFTER_A_FAILURE: Final = timedelta(seconds=5)
+"""When a try that broke off is gone on with."""
+
+Result: TypeAlias = Sealed | wire.OpenRequest | wire.EndedRequest
+"""How a request stands: the report; not yet; ended without one."""
 
 
 class Step(StrEnum):
@@ -85,16 +104,24 @@ class Observer(Protocol):
         """A province was asked."""
 
     def ended(self, end: str) -> None:
-        """A request ended: `SEALED`, `OPEN`, or the code of an error."""
+        """A try ended: with the state of its request, or the code of an error."""
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """A request that has not come to a report."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What the service goes by, beside the contract.
 
-    request_id: RequestId
-    statuses: tuple[wire.ProvinceStatus, ...]
-    ask_again_after: timedelta | None
+    Attributes:
+        patience: How long the answers of one try are awaited.
+        completion: How an open request is gone on with.
+        production: Nothing is sealed that rests on an entry or a name that nobody has confirmed.
+        issuer_verified: Whether the issuing unit's name was confirmed.
+    """
+
+    patience: timedelta
+    completion: Completion
+    production: bool
+    issuer_verified: bool
 
 
 class ReportService:
@@ -105,36 +132,39 @@ class ReportService:
         *,
         intake: Intake,
         store: Store,
+        queue: WorkQueue,
         fanout: FanOut,
         sealer: Sealer,
         signer: Signer,
         verifier: Verifier,
         catalogues: CatalogueSet,
-        contacts: dict[Province, common_pb2.Contact],
+        contacts: Mapping[Province, common_pb2.Contact],
+        issuer: common_pb2.Contact,
         clock: Clock,
-        patience: timedelta,
-        production: bool,
-        issuer_verified: bool,
+        rules: Rules,
         observer: Observer,
     ) -> None:
         self._intake = intake
         self._store = store
+        self._queue = queue
         self._fanout = fanout
         self._sealer = sealer
         self._signer = signer
         self._verifier = verifier
         self._catalogues = catalogues
         self._contacts = contacts
+        self._issuer = issuer
         self._clock = clock
-        self._patience = patience
-        self._production = production
-        self._issuer_verified = issuer_verified
+        self._rules = rules
         self._observer = observer
         self._tries = KeyedLocks()
+        self._watched = Watched()
+
+    # --- What callers ask for -----------------------------------------------------------------------------------------
 
     async def request_report(
         self, message: wire.RequestReportRequest, caller: Caller, *, timeout_s: float | None = None
-    ) -> Sealed | Opened:
+    ) -> Result:
         """Makes the report, or says who has not answered.
 
         Args:
@@ -147,18 +177,17 @@ class ReportService:
             StoreUnavailableError: The store cannot be read or written; nothing was issued.
         """
         waits = float("inf") if timeout_s is None else timeout_s * _SHARE_FOR_PROVINCES
-        give_up_at = monotonic() + min(self._patience.total_seconds(), waits)
+        give_up_at = monotonic() + min(self._rules.patience.total_seconds(), waits)
         try:
             try:
                 with self._step(Step.ACCEPT):
                     accepted = await self._accept(message, caller)
             except HurenError:
-                sealed = await self._issued_before(message, caller)
-                if sealed is None:
+                result = await self._answered_before(message, caller)
+                if result is None:
                     raise
-                return sealed
-            async with self._tries.alone_with((caller.reference, message.idempotency_key)):
-                result = await self._work(accepted, give_up_at)
+                return result
+            result = await self._first_try(accepted, give_up_at)
         except HurenError as error:
             self._observer.ended(error.code)
             await self._record_error(error.code, message, caller)
@@ -170,7 +199,6 @@ class ReportService:
             self._observer.ended(ErrorCode.INTERNAL)
             await self._record_error(ErrorCode.INTERNAL, message, caller)
             raise
-        self._observer.ended("SEALED" if isinstance(result, Sealed) else "OPEN")
         return result
 
     async def get_report(self, report_number: str, caller: Caller) -> Sealed:
@@ -188,6 +216,83 @@ class ReportService:
             raise HurenError(ErrorCode.REPORT_NOT_FOUND)
         return sealed
 
+    async def find_request(self, request_id: str, caller: Caller) -> Result:
+        """How a request of the caller's stands.
+
+        Raises:
+            HurenError: REQUEST_NOT_FOUND, for every id that is not a request of the caller's.
+        """
+        return await self._result(await self._request_of(request_id, caller))
+
+    async def watch(self, request_id: str, caller: Caller) -> AsyncIterator[Result]:
+        """How a request of the caller's stands, now and each time that it changes, until it has ended.
+
+        Raises:
+            HurenError: REQUEST_NOT_FOUND.
+        """
+        seen: int | None = None
+        while True:
+            with self._watched.changes() as changed:
+                request = await self._request_of(request_id, caller)
+                if request.version != seen:
+                    seen = request.version
+                    yield await self._result(request)
+                    if request.state is not RequestState.OPEN:
+                        return
+                await changed()
+
+    async def cancel(self, request_id: str, caller: Caller) -> Sealed | wire.EndedRequest:
+        """Ends a request of the caller's that is open. One that has ended is answered as it ended.
+
+        Raises:
+            HurenError: REQUEST_NOT_FOUND.
+        """
+        request = await self._request_of(request_id, caller)
+        if request.state is RequestState.OPEN:
+            request = await self._end(request, RequestState.CANCELLED, EndReason.APPLICANT)
+        result = await self._result(request)
+        if isinstance(result, wire.OpenRequest):
+            raise RuntimeError(f"request {request_id} was ended and is open")
+        return result
+
+    # --- What is gone on with by itself -------------------------------------------------------------------------------
+
+    async def go_on(self, work: Work) -> None:
+        """Tries once more to complete a request, or ends it. The work is finished or put back when this returns, and held when it raises.
+
+        Raises:
+            HurenError: It cannot be tried now.
+            RegistryUnavailableError: The registry cannot be asked.
+            StoreUnavailableError: The store cannot be read or written.
+        """
+        request = await self._store.load_request(work.reference)
+        if request is None or request.state is not RequestState.OPEN:
+            await self._queue.finish(work)
+            return
+        async with self._tries.alone_with(request.request_id):
+            await self._go_on(request, work, monotonic() + self._rules.patience.total_seconds())
+
+    async def _go_on(self, request: StoredRequest, work: Work, give_up_at: float) -> None:
+        if self._clock() >= request.completion_until:
+            await self._end(request, RequestState.CLOSED_INCOMPLETE, EndReason.NOT_IN_TIME)
+            return
+        try:
+            subject = await self._intake.still_entitled(Uscc(request.subject.uscc), self._clock())
+        except HurenError as error:
+            if error.row.retry is Retry.LATER:  # says nothing about whether it may
+                raise
+            await self._end(request, RequestState.AUTHORISATION_ENDED, error.code)
+            return
+        try:
+            request = await self._renewed(request, subject)
+            await self._try(request, work, give_up_at, is_new=False, tell=True)
+        except HurenError as error:
+            if error.code is not ErrorCode.CATALOGUE_UNKNOWN:
+                raise
+            await self._end(request, RequestState.CLOSED_INCOMPLETE, error.code)
+
+    # --- The steps ----------------------------------------------------------------------------------------------------
+
     async def _accept(self, message: wire.RequestReportRequest, caller: Caller) -> ReportRequest:
         try:
             accepted = await self._intake.accept(message, caller, self._clock())
@@ -198,25 +303,94 @@ class ReportService:
 
     def _require_verified(self, catalogue: Catalogue) -> None:
         """In production nothing rests on an entry or a name that nobody has confirmed."""
-        if self._production and (catalogue.unverified or not self._issuer_verified):
+        if self._rules.production and (catalogue.unverified or not self._rules.issuer_verified):
             raise HurenError(ErrorCode.UNVERIFIED_IN_PRODUCTION)
 
-    async def _issued_before(self, message: wire.RequestReportRequest, caller: Caller) -> Sealed | None:
-        """The report of the same request, where it was issued before something made the request unacceptable."""
+    async def _answered_before(self, message: wire.RequestReportRequest, caller: Caller) -> Result | None:
+        """How the same request ended, where it ended before something made it unacceptable."""
         request = await self._store.find_request(caller.reference, message.idempotency_key)
-        if request is None or request.digest != request_digest(message):
+        if request is None or request.digest != request_digest(message) or request.state is RequestState.OPEN:
             return None
-        return await self._store.find_report_of(request.request_id)
+        return await self._result(request)
 
-    async def _work(self, accepted: ReportRequest, give_up_at: float) -> Sealed | Opened:
+    async def _first_try(self, accepted: ReportRequest, give_up_at: float) -> Result:
         with self._step(Step.OPEN):
             request, is_new = await self._open(accepted)
-            sealed = None if is_new else await self._store.find_report_of(request.request_id)
-            if sealed is None and request.subject != accepted.subject:
-                # Renamed, moved or revoked since: what was got about the subject as it was does not count any more.
-                request = await self._store.renew_subject(request, accepted.subject)
-        if sealed is not None:
-            return sealed
+        if request.state is not RequestState.OPEN:
+            return await self._result(request)
+        async with self._tries.alone_with(request.request_id):
+            work = self._opening_work(request) if is_new else await self._take(request)
+            if work is None:  # it has ended, or another replica goes on with it at this moment
+                request = await self._reloaded(request)
+                if request.state is RequestState.OPEN:
+                    raise HurenError(ErrorCode.REQUEST_IN_PROGRESS, retry_after=timedelta(seconds=1))
+                return await self._result(request)
+            async with self._held(work):
+                request = await self._renewed(request, accepted.subject)
+                return await self._try(request, work, give_up_at, is_new=is_new, tell=False)
+
+    async def _open(self, accepted: ReportRequest) -> tuple[StoredRequest, bool]:
+        """Finds the request that an earlier try opened under this key, or opens it. True: it is new."""
+        at = self._clock()
+        new = StoredRequest(
+            request_id=RequestId(secrets.token_hex(16)),
+            digest=accepted.digest,
+            subject=accepted.subject,
+            window=accepted.window,
+            cells=accepted.cells,
+            catalogue=accepted.catalogue.ref,
+            purpose=accepted.purpose,
+            identity_level=accepted.caller.identity_level,
+            actor_ref=accepted.actor_ref,
+            caller=accepted.caller.reference,
+            opened_at=at,
+            completion_until=at + self._rules.completion.limit,
+        )
+        stored = await self._store.open_request(
+            new, idempotency_key=accepted.idempotency_key, owner=self._queue.owner, lease=self.lease
+        )
+        if stored.digest != accepted.digest:
+            raise HurenError(ErrorCode.IDEMPOTENCY_KEY_REUSED, field="idempotency_key")
+        return stored, stored.request_id == new.request_id
+
+    @property
+    def lease(self) -> timedelta:
+        """For how long a try holds its request."""
+        return self._rules.patience + _LEASE_MARGIN
+
+    def _opening_work(self, request: StoredRequest) -> Work:
+        """The work as it was stored, held, with the request."""
+        return Work(
+            kind=COMPLETE,
+            reference=request.request_id,
+            attempts=1,
+            owner=self._queue.owner,
+            due_at=request.opened_at,
+        )
+
+    async def _take(self, request: StoredRequest) -> Work | None:
+        return await self._queue.take_this(COMPLETE, request.request_id, self._clock(), self.lease)
+
+    @asynccontextmanager
+    async def _held(self, work: Work) -> AsyncGenerator[None]:
+        """Gives the work back soon where the try breaks off, whatever the reason: somebody goes on from what is stored."""
+        try:
+            yield
+        except BaseException as error:
+            due = self._clock() + _AFTER_A_FAILURE
+            try:
+                await self._queue.put_back(work, due=due, error=type(error).__name__)
+            except StoreUnavailableError:
+                _log.warning("work is held until its time is over", kind=work.kind)
+            raise
+
+    async def _renewed(self, request: StoredRequest, subject: common_pb2.Subject) -> StoredRequest:
+        """The request about the subject as it is now: what was got about one renamed, moved or revoked since does not count."""
+        if request.subject == subject:
+            return request
+        return await self._store.renew_subject(request, subject)
+
+    async def _try(self, request: StoredRequest, work: Work, give_up_at: float, *, is_new: bool, tell: bool) -> Result:
         catalogue = self._catalogue_of(request)
         self._require_verified(catalogue)
         with self._step(Step.RECALL):
@@ -239,45 +413,121 @@ class ReportService:
         with self._step(Step.MERGE):
             admitted = [*recalled, *(outcome for outcome in outcomes if isinstance(outcome, Admitted))]
             merged = merge(request.cells, catalogue.provinces, admitted)
+        late: frozenset[Province] = frozenset()
         if merged.conclusion is not None:
             with self._step(Step.SEAL):
-                sealed = await self._seal(request, outcomes, admitted=admitted, merged=merged, catalogue=catalogue)
-            if sealed is not None:
+                result, late = await self._seal(
+                    request, outcomes, admitted=admitted, merged=merged, catalogue=catalogue, tell=tell
+                )
+            if result is not None:
                 with self._step(Step.ANSWER):
-                    return sealed
-        await self._store.record_outcomes(request, outcomes, at=self._clock())
+                    return await self._told(result)
         asked = {question.province: question.query.attempt for question in questions}
-        return self._opened(request, self._still_counting([*recalled, *outcomes]), attempts | asked)
+        now = self._still_counting([*recalled, *outcomes], late)
+        return await self._unsealed(request, work, outcomes, now=now, attempts=attempts | asked)
 
-    def _still_counting(self, outcomes: Sequence[Outcome]) -> list[Outcome]:
+    async def _seal(  # what is sealed
+        self,
+        request: StoredRequest,
+        outcomes: Sequence[Outcome],
+        *,
+        admitted: Sequence[Admitted],
+        merged: Merged,
+        catalogue: Catalogue,
+        tell: bool,
+    ) -> tuple[Sealed | StoredRequest | None, frozenset[Province]]:
+        """Issues the report. None: there is none yet, because an answer expired, or a change of these provinces overtook theirs."""
+        at = self._clock()
+        if not all(_may_be_sealed(one, at) for one in admitted):
+            return None, frozenset()
+        late: frozenset[Province] = frozenset()
+
+        def is_current(envelopes: Sequence[bytes]) -> bool:
+            nonlocal late
+            late = outdated(self._changes(envelopes), request.cells, request.window, admitted)
+            return not late
+
+        result = await self._store.seal(
+            request,
+            outcomes,
+            at=at,
+            make=lambda sequence: self._sealer.seal(
+                request, admitted, merged, catalogue=catalogue, sequence=sequence, at=at
+            ),
+            is_current=is_current,
+            tell=tell,
+        )
+        return result, late
+
+    async def _unsealed(
+        self,
+        request: StoredRequest,
+        work: Work,
+        outcomes: Sequence[Outcome],
+        *,
+        now: Sequence[Outcome],
+        attempts: dict[Province, int],
+    ) -> Result:
+        """Stores what the try got: the request goes on, or ends where nothing will close a gap."""
+        at = self._clock()
+        statuses = progress(now, self._contacts, attempts)
+        message = opened(request, statuses)
+        if nothing_will_close(statuses):
+            return await self._told(
+                await self._store.end_request(
+                    request,
+                    RequestState.CLOSED_INCOMPLETE,
+                    EndReason.NOTHING_CLOSES_IT,
+                    at=at,
+                    outcomes=outcomes,
+                    progress=message,
+                )
+            )
+        asked_for = [outcome.refusal.ask_again_after.ToTimedelta() for outcome in now if isinstance(outcome, Refused)]
+        due = self._rules.completion.due(at, work.attempts, statuses, max(asked_for, default=timedelta()))
+        message.next_attempt_at.CopyFrom(to_timestamp(min(due, request.completion_until)))
+        if may_close_by_itself(statuses):
+            message.ask_again_after.FromTimedelta(max([_ASK_AGAIN_AFTER, *asked_for]))
+        tried = Try(outcomes=outcomes, at=at, work=work, progress=message, due=min(due, request.completion_until))
+        return await self._told(await self._store.record_try(request, tried))
+
+    # --- Leaves -------------------------------------------------------------------------------------------------------
+
+    async def _end(self, request: StoredRequest, state: RequestState, reason: str) -> StoredRequest:
+        now = await self._store.end_request(request, state, reason, at=self._clock())
+        await self._told(now)
+        return now
+
+    async def _told(self, result: Sealed | StoredRequest) -> Result:
+        """Tells whoever counts and whoever watches how a try ended."""
+        stands = RequestState.SEALED if isinstance(result, Sealed) else result.state
+        self._observer.ended(stands)
+        self._watched.changed()
+        return result if isinstance(result, Sealed) else await self._result(result)
+
+    async def _result(self, request: StoredRequest) -> Result:
+        if request.state is RequestState.OPEN:
+            return request.progress or opened(request)
+        if request.state is not RequestState.SEALED:
+            return ended(request, self._issuer)
+        sealed = await self._store.find_report_of(request.request_id)
+        if sealed is None:
+            raise RuntimeError(f"request {request.request_id} is sealed and has no report")
+        return sealed
+
+    async def _request_of(self, request_id: str, caller: Caller) -> StoredRequest:
+        request = await self._store.load_request(request_id)
+        if request is None or request.caller != caller.reference:
+            raise HurenError(ErrorCode.REQUEST_NOT_FOUND)
+        return request
+
+    async def _reloaded(self, request: StoredRequest) -> StoredRequest:
+        return await self._store.load_request(request.request_id) or request
+
+    def _still_counting(self, outcomes: Sequence[Outcome], late: frozenset[Province]) -> list[Outcome]:
         """Outcomes as they are now: an answer that does not count any more has to be got again."""
         at = self._clock()
-        expired = UnavailableReason.EXPIRED_BEFORE_SEALING
-        return [
-            Unavailable(outcome.province, expired, 1, "", outcome.question)
-            if isinstance(outcome, Admitted) and not _may_be_sealed(outcome, at)
-            else outcome
-            for outcome in outcomes
-        ]
-
-    async def _open(self, accepted: ReportRequest) -> tuple[StoredRequest, bool]:
-        """Finds the request that an earlier try opened under this key, or opens it. True: it is new."""
-        new = StoredRequest(
-            request_id=RequestId(secrets.token_hex(16)),
-            digest=accepted.digest,
-            subject=accepted.subject,
-            window=accepted.window,
-            cells=accepted.cells,
-            catalogue=accepted.catalogue.ref,
-            purpose=accepted.purpose,
-            identity_level=accepted.caller.identity_level,
-            actor_ref=accepted.actor_ref,
-            caller=accepted.caller.reference,
-        )
-        stored = await self._store.open_request(new, idempotency_key=accepted.idempotency_key, at=self._clock())
-        if stored.digest != accepted.digest:
-            raise HurenError(ErrorCode.IDEMPOTENCY_KEY_REUSED, field="idempotency_key")
-        return stored, stored.request_id == new.request_id
+        return [_as_it_counts(outcome, at, late) for outcome in outcomes]
 
     def _catalogue_of(self, request: StoredRequest) -> Catalogue:
         catalogue = self._catalogues.served(request.catalogue, china_day(self._clock()))
@@ -287,7 +537,7 @@ class ReportService:
         return catalogue
 
     async def _recall(self, request: StoredRequest, catalogue: Catalogue) -> list[Admitted]:
-        """What earlier tries got and what seals as it is; the newest answer of each province."""
+        """What earlier tries got and what seals as it is; the newest answer of each province, where no change has overtaken it."""
         recalled: dict[Province, Admitted] = {}
         now = self._clock()
         for before in await self._store.admitted_before(request.request_id):
@@ -297,7 +547,23 @@ class ReportService:
             again = await self._fanout.readmit(question, before.answer, catalogue=catalogue, at=now)
             if again is not None and not merge(request.cells, (again.province,), (again,)).gaps:
                 recalled[again.province] = again
-        return list(recalled.values())
+        if not recalled:
+            return []
+        changes = self._changes(await self._store.changes_of(request.subject.uscc))
+        late = outdated(changes, request.cells, request.window, tuple(recalled.values()))
+        return [one for province, one in recalled.items() if province not in late]
+
+    def _changes(self, envelopes: Sequence[bytes]) -> list[tuple[Province, change_pb2.RecordChange]]:
+        """Changes that were kept. One whose key is not believed any more counts for nothing."""
+        found = []
+        for envelope in envelopes:
+            try:
+                verified = self._verifier.verify(envelope, expect=frozenset({RECORD_CHANGE}))
+            except VerificationError as error:
+                _log.warning("a kept change is not believed any more", reason=str(error))
+                continue
+            found.append((Province(verified.signer.member), parse(verified, change_pb2.RecordChange)))
+        return found
 
     def _own_question(self, envelope: bytes) -> Question | None:
         """A query that this gateway sent. None: its key is not believed any more, so nobody would believe the report either."""
@@ -326,36 +592,6 @@ class ReportService:
         await self._store.record_queries(request, questions, at=at)
         return questions
 
-    async def _seal(
-        self,
-        request: StoredRequest,
-        outcomes: Sequence[Outcome],
-        *,
-        admitted: Sequence[Admitted],
-        merged: Merged,
-        catalogue: Catalogue,
-    ) -> Sealed | None:
-        """Issues the report. None: an answer has expired since it came, so there is none yet."""
-        at = self._clock()
-        if not all(_may_be_sealed(one, at) for one in admitted):
-            return None
-        return await self._store.seal(
-            request,
-            outcomes,
-            at=at,
-            make=lambda sequence: self._sealer.seal(
-                request, admitted, merged, catalogue=catalogue, sequence=sequence, at=at
-            ),
-        )
-
-    def _opened(self, request: StoredRequest, outcomes: Sequence[Outcome], attempts: dict[Province, int]) -> Opened:
-        statuses = progress(outcomes, self._contacts, attempts)
-        asked_for = [
-            outcome.refusal.ask_again_after.ToTimedelta() for outcome in outcomes if isinstance(outcome, Refused)
-        ]
-        again = max([_ASK_AGAIN_AFTER, *asked_for]) if may_close_by_itself(statuses) else None
-        return Opened(request.request_id, statuses, again)
-
     async def _record_error(self, code: ErrorCode, message: wire.RequestReportRequest, caller: Caller) -> None:
         """The audit row of a request that was not served. What was asked about is kept only when it is the caller's."""
         about = caller.uscc if fold(message.uscc) == caller.uscc else ""
@@ -375,3 +611,15 @@ class ReportService:
 def _may_be_sealed(admitted: Admitted, at: datetime) -> bool:
     """Whether a report issued at `at` would verify with this in it; not with a question from before the clock was set back."""
     return still_counts(admitted, at) and from_timestamp(admitted.question.query.header.issued_at) <= at
+
+
+def _as_it_counts(outcome: Outcome, at: datetime, late: frozenset[Province]) -> Outcome:
+    if not isinstance(outcome, Admitted):
+        return outcome
+    if outcome.province in late:
+        why = UnavailableReason.CHANGED_BEFORE_SEALING
+    elif not _may_be_sealed(outcome, at):
+        why = UnavailableReason.EXPIRED_BEFORE_SEALING
+    else:
+        return outcome
+    return Unavailable(outcome.province, why, 1, "", outcome.question)

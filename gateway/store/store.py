@@ -4,57 +4,54 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, fields, replace
-from datetime import UTC, date, datetime, timedelta
-from typing import Any, Final, NewType, assert_never
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, assert_never
 
-from sqlalchemy import RowMapping, func, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import ColumnElement, RowMapping, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contract.days import china_day
+from contract.days import CHINA, china_day
 from contract.errors import ErrorCode, HurenError
 from contract.outcome import Admitted, Inadmissible, Outcome, Question, Refused, Unavailable
 from contract.province import Province
-from gateway.domain.request import AskedBefore, RequestId, Sealed
+from gateway.domain.request import AskedBefore, RequestId, RequestState, Sealed
 from gateway.store import tables
+from gateway.store.notices import Notice, add_notice
+from gateway.store.rows import (
+    ISSUE,
+    OUTCOME,
+    QUERY,
+    REQUEST,
+    Action,
+    AuditRow,
+    alone_with_subject,
+    audit,
+    dialect,
+    instant,
+    instant_text,
+)
+from gateway.store.work import COMPLETE, Work, add_work, finish_work, put_back
 from huren.common.v1 import common_pb2
 from huren.fragment.v1 import query_pb2, refusal_pb2
+from huren.report.v1 import report_service_pb2 as wire
 from runtime.database import Database, is_unique_violation
 from signing import StatementId
-
-Action = NewType("Action", str)
-"""What an audit row is about."""
-
-REQUEST = Action("request")
-QUERY = Action("query")
-OUTCOME = Action("outcome")
-ISSUE = Action("issue")
-LOOK_UP = Action("look-up")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditRow:
-    """One line of the audit. Fields that do not apply stay empty."""
-
-    at: datetime
-    action: Action
-    result: str
-    caller: str = ""
-    uscc: str = ""
-    request_id: str = ""
-    actor_ref: bytes = b""
-    province: int = 0
-    statement_id: bytes = b""
-
-
-_AUDIT_FIELDS: Final = tuple(field.name for field in fields(AuditRow))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredRequest:
-    """A request as it was opened. Later tries work from this, not from what they were sent."""
+    """A request as it was opened. Later tries work from this, not from what they were sent.
+
+    Attributes:
+        state: How it stands.
+        completion_until: Until when the home goes on by itself.
+        ended_at: When it ended. None: it is open.
+        end_reason: Stable code of why it ended; empty while it is open.
+        progress: How each province stood after the last try; None before.
+        version: Grows with every change that whoever watches is told.
+    """
 
     request_id: RequestId
     digest: bytes
@@ -66,6 +63,13 @@ class StoredRequest:
     identity_level: query_pb2.IdentityLevel.ValueType
     actor_ref: bytes
     caller: str
+    opened_at: datetime
+    completion_until: datetime
+    state: RequestState = RequestState.OPEN
+    ended_at: datetime | None = None
+    end_reason: str = ""
+    progress: wire.OpenRequest | None = None
+    version: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +79,25 @@ class NewReport:
     sealed: Sealed
     statement_id: StatementId
     issued_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Try:
+    """What a try of a request left, to be stored together.
+
+    Attributes:
+        outcomes: What became of its queries.
+        at: When it ended.
+        work: The work that it was; goes back to be taken again.
+        progress: How each province stands now.
+        due: When to try again.
+    """
+
+    outcomes: Sequence[Outcome]
+    at: datetime
+    work: Work
+    progress: wire.OpenRequest
+    due: datetime
 
 
 class Store:
@@ -90,7 +113,7 @@ class Store:
     async def record(self, *rows: AuditRow) -> None:
         """Writes audit rows that go with no other change."""
         async with self._database.write() as connection:
-            await _audit(connection, rows)
+            await audit(connection, rows)
 
     async def find_request(self, caller: str, idempotency_key: str) -> StoredRequest | None:
         """The request that the caller opened under this key."""
@@ -100,8 +123,22 @@ class Store:
             row = (await connection.execute(found)).mappings().one_or_none()
         return None if row is None else _stored_request(row)
 
-    async def open_request(self, request: StoredRequest, *, idempotency_key: str, at: datetime) -> StoredRequest:
-        """Stores a new request; where another try with the same key was quicker, returns that one's."""
+    async def load_request(self, request_id: str) -> StoredRequest | None:
+        """A request by its id."""
+        async with self._database.read() as connection:
+            return await _find_request(connection, request_id)
+
+    async def open_request(
+        self, request: StoredRequest, *, idempotency_key: str, owner: str, lease: timedelta
+    ) -> StoredRequest:
+        """Stores a new request and the work of completing it; where another try with the same key was quicker, gives that one's.
+
+        Args:
+            request: The request.
+            idempotency_key: The caller's key.
+            owner: Who begins with it at once, and holds the work.
+            lease: For how long.
+        """
         row = {
             "request_id": request.request_id,
             "caller": request.caller,
@@ -117,22 +154,20 @@ class Store:
             "purpose": request.purpose,
             "identity_level": request.identity_level,
             "actor_ref": request.actor_ref,
-            "state": "OPEN",
-            "opened_at": _text(at),
+            "state": request.state,
+            "opened_at": instant_text(request.opened_at),
+            "completion_until": instant_text(request.completion_until),
+            "ended_at": "",
+            "end_reason": "",
+            "progress": b"",
+            "version": request.version,
         }
-        opened = AuditRow(
-            at=at,
-            action=REQUEST,
-            result="opened",
-            caller=request.caller,
-            uscc=request.subject.uscc,
-            request_id=request.request_id,
-            actor_ref=request.actor_ref,
-        )
+        at = request.opened_at
         try:
             async with self._database.write() as connection:
                 await connection.execute(insert(tables.requests), row)
-                await _audit(connection, (opened,))
+                await add_work(connection, COMPLETE, request.request_id, due=at, owner=owner, lease_until=at + lease)
+                await audit(connection, (_about(request, REQUEST, "opened", at=at),))
         except IntegrityError as error:
             if not is_unique_violation(error):
                 raise
@@ -147,7 +182,7 @@ class Store:
         table = tables.requests
         change = (
             update(table)
-            .where(table.c.request_id == request.request_id, table.c.state == "OPEN")
+            .where(table.c.request_id == request.request_id, table.c.state == RequestState.OPEN)
             .values(subject=subject.SerializeToString(deterministic=True))
         )
         async with self._database.write() as connection:
@@ -194,13 +229,13 @@ class Store:
                 "province": int(question.province),
                 "attempt": question.query.attempt,
                 "envelope": question.envelope,
-                "sent_at": _text(at),
+                "sent_at": instant_text(at),
             }
             for question in questions
         ]
         async with self._unrivalled() as connection:
             await connection.execute(insert(tables.queries), rows)
-            await _audit(
+            await audit(
                 connection,
                 (
                     _about(
@@ -226,20 +261,66 @@ class Store:
                 raise
             raise HurenError(ErrorCode.REQUEST_IN_PROGRESS, retry_after=timedelta(seconds=1)) from error
 
-    async def record_outcomes(self, request: StoredRequest, outcomes: Iterable[Outcome], *, at: datetime) -> None:
-        """Stores what became of queries of a request that stays open."""
+    async def record_try(self, request: StoredRequest, tried: Try) -> StoredRequest:
+        """Stores what a try left of a request that stays open: outcomes, progress and when to try again. Gives it as it is now.
+
+        A request that ended meanwhile keeps its end; what was got is kept as evidence all the same.
+        """
+        async with self._database.write() as connection:
+            await _record_outcomes(connection, request, tried.outcomes, tried.at)
+            await connection.execute(
+                update(tables.requests)
+                .where(_is_open(request.request_id))
+                .values(progress=_progress_bytes(tried.progress), version=tables.requests.c.version + 1)
+            )
+            await put_back(connection, tried.work, due=tried.due)
+            return await _request(connection, request.request_id)
+
+    async def end_request(
+        self,
+        request: StoredRequest,
+        state: RequestState,
+        reason: str,
+        *,
+        at: datetime,
+        outcomes: Sequence[Outcome] = (),
+        progress: wire.OpenRequest | None = None,
+    ) -> StoredRequest:
+        """Ends a request without a report, and tells its owner unless it was the owner. Gives it as it is now.
+
+        One that has ended already keeps its end.
+        """
+        changed: dict[str, object] = {
+            "state": state,
+            "ended_at": instant_text(at),
+            "end_reason": reason,
+            "version": tables.requests.c.version + 1,
+        }
+        if progress is not None:
+            changed["progress"] = _progress_bytes(progress)
         async with self._database.write() as connection:
             await _record_outcomes(connection, request, outcomes, at)
+            ended = await connection.execute(
+                update(tables.requests).where(_is_open(request.request_id)).values(changed)
+            )
+            if ended.rowcount == 1:
+                await finish_work(connection, COMPLETE, request.request_id)
+                await audit(connection, (_about(request, REQUEST, state, at=at),))
+                if state is not RequestState.CANCELLED:
+                    await add_notice(connection, _notice(request, wire.NOTICE_KIND_REQUEST_ENDED, at))
+            return await _request(connection, request.request_id)
 
-    async def seal(
+    async def seal(  # what is stored together
         self,
         request: StoredRequest,
         outcomes: Iterable[Outcome],
         *,
         at: datetime,
         make: Callable[[int], NewReport],
-    ) -> Sealed:
-        """Issues the report of a request: number, report, outcomes, state and audit, in one transaction.
+        is_current: Callable[[Sequence[bytes]], bool],
+        tell: bool,
+    ) -> Sealed | StoredRequest | None:
+        """Issues the report of a request: number, report, outcomes, state, audit and notice, in one transaction.
 
         Another try of the same request may have been quicker; then its report is returned and nothing is issued.
 
@@ -248,23 +329,45 @@ class Store:
             outcomes: What became of the queries of this try.
             at: The issue time; its China day is the day of the number.
             make: Makes and signs the report for a sequence of that day.
+            is_current: Whether the report would say all that the subject's changes (envelopes) say; they are read in this
+                transaction, and none can come between.
+            tell: Whether the owner is told, because nobody waits for the answer.
+
+        Returns:
+            The report; the request, where it ended without one meanwhile; None, where a change came in between.
         """
         table = tables.requests
         take = (
             update(table)
-            .where(table.c.request_id == request.request_id, table.c.state == "OPEN")
-            .values(state="SEALED")
+            .where(_is_open(request.request_id))
+            .values(state=RequestState.SEALED, ended_at=instant_text(at), version=table.c.version + 1)
         )
+        uscc = request.subject.uscc
         async with self._database.write() as connection:
+            await alone_with_subject(connection, uscc)
+            if not is_current(await _changes_of(connection, uscc)):
+                return None
             if (await connection.execute(take)).rowcount == 1:
                 await _record_outcomes(connection, request, outcomes, at)
-                report = make(await _next_sequence(connection, china_day(at)))
+                report = make(await _next_sequence(connection, at))
                 await _insert_report(connection, request, report)
+                await finish_work(connection, COMPLETE, request.request_id)
+                if tell:
+                    notice = _notice(request, wire.NOTICE_KIND_REPORT_ISSUED, at)
+                    await add_notice(connection, replace(notice, report_number=report.sealed.report_number))
                 return report.sealed
         sealed = await self.find_report_of(request.request_id)
-        if sealed is None:
-            raise RuntimeError(f"request {request.request_id} is sealed and has no report")
-        return sealed
+        if sealed is not None:
+            return sealed
+        ended = await self.load_request(request.request_id)
+        if ended is None or ended.state in {RequestState.OPEN, RequestState.SEALED}:
+            raise RuntimeError(f"request {request.request_id} is not open and has no report")
+        return ended
+
+    async def changes_of(self, uscc: str) -> Sequence[bytes]:
+        """Envelopes of the changes that origins told about a subject."""
+        async with self._database.read() as connection:
+            return await _changes_of(connection, uscc)
 
     async def find_report_of(self, request_id: RequestId) -> Sealed | None:
         """The report of a request, if it came to one."""
@@ -286,29 +389,51 @@ class Store:
         """Keeps a coverage statement, once."""
         row = {"statement_id": statement_id, "province": int(province), "envelope": envelope}
         async with self._database.write() as connection:
-            await connection.execute(_dialect(connection).insert(tables.coverages).values(row).on_conflict_do_nothing())
+            await connection.execute(dialect(connection).insert(tables.coverages).values(row).on_conflict_do_nothing())
 
     async def _one_report(self, condition: Any) -> Sealed | None:
         table = tables.reports
-        found = select(table.c.report_number, table.c.envelope, table.c.verification_code).where(condition)
+        found = select(
+            table.c.report_number, table.c.envelope, table.c.verification_code, table.c.typed_code, table.c.issued_at
+        ).where(condition)
         async with self._database.read() as connection:
             row = (await connection.execute(found)).one_or_none()
         if row is None:
             return None
-        return Sealed(report_number=row[0], envelope=row[1], verification_code=row[2])
+        return Sealed(
+            report_number=row[0],
+            envelope=row[1],
+            verification_code=row[2],
+            typed_code=row[3],
+            issued_at=instant(row[4]),
+        )
 
 
-async def _next_sequence(connection: AsyncConnection, day: date) -> int:
-    """Gives out the next sequence of a day; a rollback of the transaction takes it back."""
-    dialect = _dialect(connection)
+async def _next_sequence(connection: AsyncConnection, at: datetime) -> int:
+    """Gives out the next sequence of a China day: never below the milliseconds of the day that have passed.
+
+    So numbers that were issued after a backup, and lost with the database, are not issued again when the backup is restored: by
+    then the clock is past them (docs/adr/0015). A rollback of the transaction takes the sequence back.
+    """
     table = tables.report_numbers
+    floor = _milliseconds_of_day(at)
+    highest = func.greatest if connection.dialect.name == "postgresql" else func.max
     counted = (
-        dialect.insert(table)
-        .values(day=day.isoformat(), last_sequence=1)
-        .on_conflict_do_update(index_elements=["day"], set_={"last_sequence": table.c.last_sequence + 1})
+        dialect(connection)
+        .insert(table)
+        .values(day=china_day(at).isoformat(), last_sequence=max(floor, 1))
+        .on_conflict_do_update(
+            index_elements=["day"], set_={"last_sequence": highest(table.c.last_sequence + 1, floor)}
+        )
         .returning(table.c.last_sequence)
     )
     return int((await connection.execute(counted)).scalar_one())
+
+
+def _milliseconds_of_day(at: datetime) -> int:
+    local = at.astimezone(CHINA)
+    since = local - local.replace(hour=0, minute=0, second=0, microsecond=0)
+    return int(since / timedelta(milliseconds=1))
 
 
 async def _insert_report(connection: AsyncConnection, request: StoredRequest, report: NewReport) -> None:
@@ -321,10 +446,11 @@ async def _insert_report(connection: AsyncConnection, request: StoredRequest, re
             "statement_id": report.statement_id,
             "envelope": report.sealed.envelope,
             "verification_code": report.sealed.verification_code,
-            "issued_at": _text(report.issued_at),
+            "typed_code": report.sealed.typed_code,
+            "issued_at": instant_text(report.issued_at),
         },
     )
-    await _audit(
+    await audit(
         connection,
         (_about(request, ISSUE, report.sealed.report_number, at=report.issued_at, statement_id=report.statement_id),),
     )
@@ -337,10 +463,11 @@ async def _record_outcomes(
     if not known:
         return
     rows = [
-        {"query_id": question.statement_id, "at": _text(at), **_outcome_row(outcome)} for outcome, question in known
+        {"query_id": question.statement_id, "at": instant_text(at), **_outcome_row(outcome)}
+        for outcome, question in known
     ]
     await connection.execute(insert(tables.outcomes), rows)
-    await _audit(
+    await audit(
         connection,
         [
             _about(
@@ -372,12 +499,6 @@ def _outcome_row(outcome: Outcome) -> dict[str, object]:
     return {"kind": type(outcome).__name__, "reason": reason, "detail": detail, "answer": answer}
 
 
-async def _audit(connection: AsyncConnection, rows: Iterable[AuditRow]) -> None:
-    values = [{name: getattr(row, name) for name in _AUDIT_FIELDS} | {"at": _text(row.at)} for row in rows]
-    if values:
-        await connection.execute(insert(tables.audit), values)
-
-
 def _about(
     request: StoredRequest, action: Action, result: str, *, at: datetime, province: int = 0, statement_id: bytes = b""
 ) -> AuditRow:
@@ -394,6 +515,37 @@ def _about(
     )
 
 
+def _is_open(request_id: RequestId) -> ColumnElement[bool]:
+    table = tables.requests
+    return (table.c.request_id == request_id) & (table.c.state == RequestState.OPEN)
+
+
+async def _find_request(connection: AsyncConnection, request_id: str) -> StoredRequest | None:
+    found = select(tables.requests).where(tables.requests.c.request_id == request_id)
+    row = (await connection.execute(found)).mappings().one_or_none()
+    return None if row is None else _stored_request(row)
+
+
+async def _request(connection: AsyncConnection, request_id: RequestId) -> StoredRequest:
+    request = await _find_request(connection, request_id)
+    if request is None:
+        raise RuntimeError(f"request {request_id} is not stored")
+    return request
+
+
+async def _changes_of(connection: AsyncConnection, uscc: str) -> Sequence[bytes]:
+    found = select(tables.changes.c.envelope).where(tables.changes.c.uscc == uscc)
+    return (await connection.execute(found)).scalars().all()
+
+
+def _notice(request: StoredRequest, kind: wire.NoticeKind.ValueType, at: datetime) -> Notice:
+    return Notice(uscc=request.subject.uscc, kind=kind, at=at, request_id=request.request_id)
+
+
+def _progress_bytes(progress: wire.OpenRequest) -> bytes:
+    return progress.SerializeToString(deterministic=True)
+
+
 def _stored_request(row: RowMapping) -> StoredRequest:
     return StoredRequest(
         request_id=RequestId(row["request_id"]),
@@ -406,18 +558,16 @@ def _stored_request(row: RowMapping) -> StoredRequest:
         identity_level=row["identity_level"],
         actor_ref=row["actor_ref"],
         caller=row["caller"],
+        opened_at=instant(row["opened_at"]),
+        completion_until=instant(row["completion_until"]),
+        state=RequestState(row["state"]),
+        ended_at=instant(row["ended_at"]) if row["ended_at"] else None,
+        end_reason=row["end_reason"],
+        progress=wire.OpenRequest.FromString(row["progress"]) if row["progress"] else None,
+        version=row["version"],
     )
 
 
 def _cells_to_bytes(cells: Iterable[common_pb2.CellKey]) -> bytes:
     """A message that holds cells, because a repeated field has no bytes of its own."""
     return query_pb2.Query(cells=cells).SerializeToString(deterministic=True)
-
-
-def _dialect(connection: AsyncConnection) -> Any:
-    """Both dialects write INSERT ... ON CONFLICT alike, but their types have nothing in common."""
-    return postgresql if connection.dialect.name == "postgresql" else sqlite
-
-
-def _text(at: datetime) -> str:
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -1,11 +1,13 @@
 """The tables of the gateway.
 
-What is in `APPEND_ONLY` is written once: the database itself refuses to change or delete a row of it.
+What is in `APPEND_ONLY` is written once: the database itself refuses to change a row of it, and to delete one that retention did
+not cut off (retention.py). How the tables came to be is told by `migrations`; whoever changes them here adds a revision there.
 Instants are text in UTC, ISO 8601 to the microsecond with `Z`, so that both databases compare and keep them alike.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final
 
 from sqlalchemy import (
@@ -24,7 +26,9 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from runtime.database import Database
+from runtime.clock import Clock, system_clock
+from runtime.database import Database, take_turns
+from runtime.migrations import TableSet, migrate
 
 metadata: Final = MetaData()
 
@@ -235,7 +239,8 @@ epochs: Final = Table(
     Column("begun_at", String(27), nullable=False),
     Column("cause", String(16), nullable=False),
 )
-"""Lives of this database: the first begins when it is made, the next with every restore. What was numbered in one is not in another."""
+"""Lives of this database: the first begins when it is made, the next with every restore.
+What was numbered in one is not in another."""
 
 retention_cuts: Final = Table(
     "retention_cuts",
@@ -280,10 +285,40 @@ APPEND_ONLY: Final = (
 )
 
 
-async def prepare(database: Database) -> None:
-    """Creates what is missing, and makes the tables that are written once append-only.
+INSTANTS: Final = {
+    "queries": "sent_at",
+    "outcomes": "at",
+    "reports": "issued_at",
+    "changes": "received_at",
+    "standings": "at",
+    "revocations": "proposed_at",
+    "revocation_ends": "at",
+    "notices": "at",
+    "audit": "at",
+}
+"""Append-only tables of which retention deletes what is older than their cut, with the column that says how old a row is."""
+
+TABLES: Final = TableSet(
+    name="gateway",
+    metadata=(metadata,),
+    revisions=Path(__file__).with_name("migrations"),
+    append_only=APPEND_ONLY,
+    instants=INSTANTS,
+)
+"""All that a gateway keeps in its own database, but for the registry."""
+
+
+async def prepare(database: Database, *, clock: Clock = system_clock) -> None:
+    """Brings the tables to the newest revision, makes those that are written once append-only, and begins the first epoch.
 
     Raises:
+        SchemaError: They are a newer program's.
         StoreUnavailableError: The database cannot do it now.
     """
-    await database.create_tables(metadata, append_only=APPEND_ONLY)
+    from gateway.store.epochs import CREATED, begin_epoch, find_epoch  # noqa: PLC0415  # it writes to these tables
+
+    await migrate(database, TABLES)
+    async with database.write() as connection:
+        await take_turns(connection)
+        if await find_epoch(connection) is None:
+            await begin_epoch(connection, CREATED, at=clock())

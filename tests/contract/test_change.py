@@ -23,6 +23,7 @@ from contract.change import (
 )
 from contract.days import DayRange
 from contract.province import Province
+from contract.status_check import superseded_by_clock
 from huren.change.v1 import change_pb2
 from huren.fragment.v1 import fragment_pb2, record_pb2
 from tests.support.changes import record_change, state
@@ -42,6 +43,7 @@ from tests.support.federation import (
     uscc,
     wire_keys,
 )
+from tests.support.reports import asked
 
 HEALTH: CellKey = ("health", PENALTY)
 CELLS: Final = (PENALTY_CELL, HEALTH, LIST_CELL)
@@ -117,6 +119,8 @@ def test_a_correction_of_words_of_another_revision_than_is_listed_supersedes() -
     assert alteration(second, listed) == superseded(PENALTY_CELL)
     assert alteration(second, listed, told=[words]) == Alteration(Effect.WORDING, (PENALTY_CELL,))
     assert alteration(second, listed, told=[amount]) == superseded(PENALTY_CELL)
+    third = record_change(before=state(3), after=state(4), wording_only=True, minutes=3)
+    assert alteration(third, listed, told=[second, words]) == Alteration(Effect.WORDING, (PENALTY_CELL,))
 
 
 def test_a_change_is_overtaken_by_a_later_one_of_the_same_record() -> None:
@@ -179,6 +183,25 @@ def test_a_decision_made_after_the_data_does_not_supersede(
     assert (alteration(change, said()) == NOTHING) != altered
 
 
+@pytest.mark.parametrize("after", [None, state(2, HEALTH, first="2026-11-22")])
+def test_a_decision_made_after_the_data_that_is_listed_all_the_same_is_altered_like_any_other(
+    after: change_pb2.DisclosedState | None,
+) -> None:
+    listed = said({PENALTY_CELL: [penalty("record-01", penalty__decided_on="2026-11-22")]})
+    altered = (PENALTY_CELL,) if after is None else (PENALTY_CELL, HEALTH)
+
+    assert alteration(record_change(before=state(1, first="2026-11-22"), after=after), listed) == superseded(*altered)
+
+
+def test_of_two_changes_at_one_instant_both_count() -> None:
+    arrived, withdrawn = record_change(after=state(1)), record_change(before=state(1))
+
+    assert alteration(arrived, said(), told=[withdrawn]) == superseded(PENALTY_CELL)
+    assert alteration(withdrawn, said({PENALTY_CELL: [penalty("record-01")]}), told=[arrived]) == superseded(
+        PENALTY_CELL
+    )
+
+
 @pytest.mark.parametrize("cell_state", [NOT_COVERED, NOT_APPLICABLE])
 def test_a_cell_without_an_answer_is_never_altered(cell_state: fragment_pb2.CellState.ValueType) -> None:
     fragment = said()
@@ -234,6 +257,19 @@ def test_a_report_ends_with_the_first_of_its_records(today: date, ended: Disclos
     )
 
     assert disclosure_end(fragment, today) == ended
+
+
+@pytest.mark.parametrize("today", [date(2026, 11, 30), date(2026, 12, 1), date(2027, 3, 1)])
+def test_the_clock_says_the_same_to_homes_and_to_verifiers(today: date) -> None:
+    checked = asked(
+        {
+            Province.TIANJIN: {PENALTY_CELL: [penalty("record-01", disclosed_until="2027-01-31")]},
+            Province.SHANXI: {LIST_CELL: [list_entry("record-02", disclosed_until="2026-11-30")]},
+        }
+    )
+    ends = [end.since for one in checked.admitted if (end := disclosure_end(one.fragment, today)) is not None]
+
+    assert min(ends, default=None) == superseded_by_clock(checked, today)
 
 
 # --- Before sealing ----------------------------------------------------------------------------------------------------------

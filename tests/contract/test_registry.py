@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from contract.payloads import check_constraints
 from contract.province import Province
-from contract.registry import FormerCode, FormerName, Registration, RegistryEntry, code_identifiers
+from contract.registry import FormerCode, FormerName, Move, Registration, RegistryEntry, code_identifiers
 from contract.uscc import Uscc
 from huren.common.v1 import common_pb2
 from tests.support.federation import SUBJECT_CODE, registry_entry, subject, uscc
@@ -48,6 +48,59 @@ MOVED = RegistryEntry(
 )
 def test_home_is_where_the_subject_was_registered_on_the_day(day: date, home: Province | None) -> None:
     assert MOVED.home_on(day) is home
+
+
+def registered(*homes: tuple[Province | None, date]) -> RegistryEntry:
+    where = tuple(Registration(province=province, since=since) for province, since in homes)
+    return RegistryEntry(**(registry_entry().model_dump() | {"registrations": where}))
+
+
+BEIJING, TIANJIN = (Province.BEIJING, date(2010, 1, 4)), (Province.TIANJIN, date(2022, 3, 1))
+INTO_TIANJIN = Move(old_home=Province.BEIJING, new_home=Province.TIANJIN, registered_on=date(2022, 3, 1))
+
+
+@pytest.mark.parametrize(
+    ("homes", "day", "move"),
+    [
+        pytest.param([BEIJING], date(2026, 1, 1), None, id="never moved"),
+        pytest.param([BEIJING, TIANJIN], date(2022, 2, 28), None, id="not yet"),
+        pytest.param([BEIJING, TIANJIN], date(2022, 3, 1), INTO_TIANJIN, id="first day"),
+        pytest.param([TIANJIN, BEIJING], date(2026, 1, 1), INTO_TIANJIN, id="in another order"),
+        pytest.param([BEIJING, (None, date(2018, 6, 1)), TIANJIN], date(2026, 1, 1), None, id="from outside"),
+        pytest.param([BEIJING, TIANJIN, (None, date(2024, 6, 1))], date(2026, 1, 1), None, id="left"),
+        pytest.param(
+            [BEIJING, TIANJIN, (Province.TIANJIN, date(2024, 6, 1))],
+            date(2026, 1, 1),
+            INTO_TIANJIN,
+            id="within Tianjin",
+        ),
+        pytest.param(
+            [BEIJING, TIANJIN, (Province.BEIJING, date(2024, 6, 1))],
+            date(2026, 1, 1),
+            Move(old_home=Province.TIANJIN, new_home=Province.BEIJING, registered_on=date(2024, 6, 1)),
+            id="back",
+        ),
+        pytest.param([], date(2026, 1, 1), None, id="not registered at all"),
+    ],
+)
+def test_the_last_move_is_from_the_member_right_before(
+    homes: list[tuple[Province | None, date]], day: date, move: Move | None
+) -> None:
+    entry = registered(*(homes or [(Province.SHANXI, date(2027, 1, 1))]))
+
+    assert entry.last_move(day) == move
+
+
+def test_a_registration_begins_with_the_first_of_those_that_follow_each_other_in_one_province() -> None:
+    entry = registered(BEIJING, TIANJIN, (Province.TIANJIN, date(2024, 6, 1)))
+
+    assert entry.registration_on(date(2026, 1, 1)) == Registration(province=Province.TIANJIN, since=date(2022, 3, 1))
+    assert entry.registration_on(date(2009, 1, 1)) is None
+
+
+def test_two_homes_from_one_day_on_are_refused() -> None:
+    with pytest.raises(ValidationError, match="two registrations begin on one day"):
+        registered(BEIJING, (Province.TIANJIN, BEIJING[1]))
 
 
 def test_the_order_of_registrations_does_not_matter() -> None:

@@ -9,7 +9,7 @@ import pytest
 from contract.errors import ErrorCode, HurenError
 from contract.province import Province
 from huren.envelope.v1 import envelope_pb2
-from runtime.grpc_callers import require_gateway, require_member_or_operator
+from runtime.grpc_callers import require_adapter, require_gateway, require_member_or_operator
 from runtime.identity import MemberPeer
 
 GATEWAY = "urn:huren:member:11:gateway"
@@ -53,4 +53,17 @@ def test_only_gateways_ask(uris: tuple[str, ...]) -> None:
     call: Any = Call(*uris)
     with pytest.raises(HurenError) as caught:
         require_gateway(call)
+    assert caught.value.code is ErrorCode.NOT_PERMITTED
+
+
+def test_an_adapter_is_let_in_by_name() -> None:
+    call: Any = Call(ADAPTER)
+    assert require_adapter(call) == MemberPeer(Province.SHANXI, envelope_pb2.MEMBER_ROLE_ADAPTER)
+
+
+@pytest.mark.parametrize("uris", [(), (GATEWAY,), (OPERATOR,), (ENTERPRISE,), (ADAPTER, GATEWAY)])
+def test_only_adapters_tell_changes(uris: tuple[str, ...]) -> None:
+    call: Any = Call(*uris)
+    with pytest.raises(HurenError) as caught:
+        require_adapter(call)
     assert caught.value.code is ErrorCode.NOT_PERMITTED

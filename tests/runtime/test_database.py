@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Iterable
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from sqlalchemy import Column, ForeignKey, Integer, MetaData, String, Table, delete, func, insert, select, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, ProgrammingError
 
-from runtime.database import Database, is_unique_violation, make_append_only, open_database
+from runtime.database import Database, is_unique_violation, make_append_only, open_database, take_turns
 from runtime.errors import StoreUnavailableError
 
 METADATA = MetaData()
@@ -27,9 +28,16 @@ UNIQUE = Table("names", METADATA, Column("id", Integer, primary_key=True), Colum
 NOTES = Table("notes", METADATA, Column("job", ForeignKey(JOBS.c.id), nullable=False))
 
 
+async def create_tables(database: Database, *, append_only: Iterable[Table] = ()) -> None:
+    async with database.write() as connection:
+        await take_turns(connection)
+        await connection.run_sync(METADATA.create_all)
+        await make_append_only(connection, append_only)
+
+
 @pytest.fixture
 async def store(database: Database) -> Database:
-    await database.create_tables(METADATA)
+    await create_tables(database)
     return database
 
 
@@ -52,7 +60,7 @@ async def test_creating_tables_again_changes_nothing(store: Database) -> None:
     await add_jobs(store, 1)
     async with asyncio.TaskGroup() as group:
         for _ in range(4):
-            group.create_task(store.create_tables(METADATA))
+            group.create_task(create_tables(store))
     assert await jobs(store) == [1]
 
 
@@ -67,7 +75,7 @@ async def change_is_refused(store: Database, table: Table) -> None:
 
 
 async def test_what_is_append_only_can_be_added_to_and_not_changed(database: Database) -> None:
-    await database.create_tables(METADATA, append_only=(JOBS,))
+    await create_tables(database, append_only=(JOBS,))
     await add_jobs(database, 1)
     await add_jobs(database, 2)
     await change_is_refused(database, JOBS)
@@ -75,7 +83,7 @@ async def test_what_is_append_only_can_be_added_to_and_not_changed(database: Dat
 
 
 async def test_other_tables_stay_as_they_were(database: Database) -> None:
-    await database.create_tables(METADATA, append_only=(JOBS,))
+    await create_tables(database, append_only=(JOBS,))
     await add_jobs(database, 1)
     async with database.write() as connection:
         await connection.execute(insert(NOTES).values(job=1))
@@ -86,7 +94,7 @@ async def test_a_table_that_has_rows_becomes_append_only_however_often_it_is_ask
     await add_jobs(store, 1)
     async with asyncio.TaskGroup() as group:
         for _ in range(4):
-            group.create_task(store.create_tables(METADATA, append_only=(JOBS,)))
+            group.create_task(create_tables(store, append_only=(JOBS,)))
     async with store.write() as connection:
         await make_append_only(connection, (JOBS, NOTES))
     await change_is_refused(store, JOBS)
@@ -246,7 +254,7 @@ async def test_sqlite_is_set_up_to_survive_a_power_failure(tmp_path: Path) -> No
 
 async def test_a_sqlite_read_sees_one_state_throughout(tmp_path: Path) -> None:
     async with open_database(f"sqlite:///{tmp_path / 'store.db'}") as database:
-        await database.create_tables(METADATA)
+        await create_tables(database)
         async with database.read() as connection:
             before = await connection.scalar(select(func.count()).select_from(JOBS))
             await add_jobs(database, 1)
@@ -258,7 +266,7 @@ async def test_a_lock_held_by_another_process_makes_the_store_unavailable(tmp_pa
     url = f"sqlite:///{tmp_path / 'store.db'}"
     at_once = timedelta(0)
     async with open_database(url) as other, open_database(url, patience=at_once) as database:
-        await database.create_tables(METADATA)
+        await create_tables(database)
         async with other.write():
             with pytest.raises(StoreUnavailableError, match="OperationalError 5"):
                 await add_jobs(database, 1)
@@ -276,7 +284,7 @@ async def test_a_writer_that_waits_too_long_finds_the_store_unavailable(tmp_path
 
 async def test_a_full_disk_makes_the_store_unavailable(tmp_path: Path) -> None:
     async with open_database(f"sqlite:///{tmp_path / 'store.db'}") as database:
-        await database.create_tables(METADATA)
+        await create_tables(database)
         # The pragma stays with the one writing connection: SQLITE_FULL, as from a file system without room.
         async with database.write() as connection:
             await connection.execute(text("PRAGMA max_page_count=1"))
@@ -289,7 +297,7 @@ async def test_a_full_disk_makes_the_store_unavailable(tmp_path: Path) -> None:
 async def test_a_folder_that_is_missing_makes_the_store_unavailable(tmp_path: Path) -> None:
     async with open_database(f"sqlite:///{tmp_path / 'none' / 'store.db'}") as database:
         with pytest.raises(StoreUnavailableError, match="OperationalError 14"):
-            await database.create_tables(METADATA)
+            await create_tables(database)
         with pytest.raises(StoreUnavailableError):
             async with database.read():
                 pass
@@ -312,7 +320,7 @@ async def test_a_refused_connection_makes_the_store_unavailable() -> None:
 
 async def test_a_server_that_ends_the_connection_makes_the_store_unavailable(postgresql_url: str) -> None:
     async with open_database(postgresql_url) as database:
-        await database.create_tables(METADATA)
+        await create_tables(database)
         with pytest.raises(StoreUnavailableError):
             await _write_on_an_ended_connection(database, postgresql_url)
         await add_jobs(database, 2)
@@ -321,7 +329,7 @@ async def test_a_server_that_ends_the_connection_makes_the_store_unavailable(pos
 
 async def test_a_server_in_recovery_makes_the_store_unavailable(postgresql_url: str) -> None:
     async with open_database(postgresql_url) as database:
-        await database.create_tables(METADATA)
+        await create_tables(database)
         async with database.write() as connection:
             await connection.execute(text("SET default_transaction_read_only = on"))
         with pytest.raises(StoreUnavailableError, match="25006"):

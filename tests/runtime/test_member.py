@@ -12,12 +12,16 @@ from typing import Any
 import pytest
 import structlog
 
+from contract.uscc import Uscc
 from runtime.errors import SettingsError
 from runtime.identity import MemberPeer
 from runtime.member import Foundation, MemberSettings, foundation
 from runtime.settings import load_settings
 from sandbox.pki import PKI
+from sandbox.platforms import listening
+from sandbox.registry_server import Subjects, make_app
 from signing import TrustStore, write_key_entry, write_policy
+from tests.support.federation import registry_entry
 
 
 @pytest.fixture(autouse=True)
@@ -95,3 +99,16 @@ async def test_trust_data_from_the_future_are_refused(tmp_path: Path, pki: PKI, 
     """They would look recent for ever."""
     with pytest.raises(SettingsError, match="trust: expected trust data published before now, got published_at"):
         await start(tmp_path, pki, member, age=timedelta(seconds=-61))
+
+
+async def test_a_member_asks_the_registry_of_its_settings(tmp_path: Path, pki: PKI, member: MemberPeer) -> None:
+    known = registry_entry()
+    now = datetime.now(UTC).replace(microsecond=0)
+    path = settings_file(tmp_path, pki, member, now)
+    async with listening(make_app(Subjects([known]))) as url:
+        written = path.read_text("utf-8").replace('"registry.jsonl"', f'{{url = "{url}"}}')
+        path.write_text(written, "utf-8")
+        settings = load_settings(MemberSettings, path)
+        async with foundation(settings, member, path, clock=lambda: now) as made:
+            assert await made.registry.lookup(Uscc(known.uscc)) == known
+            assert await made.registry.knows_name(known.name)

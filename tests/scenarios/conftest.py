@@ -1,4 +1,4 @@
-"""What scenarios stand on: one development PKI for all of them."""
+"""What scenarios stand on: one development PKI for all of them, and databases of both kinds."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ import pytest
 
 from contract.province import Province
 from sandbox.pki import PKI, make_pki
+from tests.support.postgresql import database_url as database_url
+from tests.support.postgresql import postgresql_server as postgresql_server
+from tests.support.postgresql import postgresql_url as postgresql_url
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ def test_the_public_surface_is_this() -> None:
         "KeyId",
         "KeyState",
         "MAX_ENVELOPE_BYTES",
+        "MIN_SEAL_KEY_BITS",
         "MerkleTree",
         "PAE",
         "PrivateKey",
@@ -24,6 +25,7 @@ def test_the_public_surface_is_this() -> None:
         "RandomSource",
         "Retired",
         "SUITES",
+        "SealEntry",
         "SignatureSuite",
         "SignedStatement",
         "Signer",
@@ -39,6 +41,7 @@ def test_the_public_surface_is_this() -> None:
         "VerificationFailure",
         "VerifiedPayload",
         "Verifier",
+        "certificate_digest",
         "decode_batch_root",
         "decode_envelope",
         "encode_batch_root",
@@ -55,6 +58,7 @@ def test_the_public_surface_is_this() -> None:
         "verify_inclusion",
         "write_key_entry",
         "write_policy",
+        "write_seal_entry",
     }
 
 

@@ -6,6 +6,7 @@ province says is up to the test, how it travels is not.
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -24,14 +25,15 @@ from contract.outcome import Outcome, Question
 from contract.province import Province
 from contract.registry import Registry, RegistryEntry
 from contract.uscc import Uscc
-from gateway.api.report_servicer import ReportServicer
-from gateway.bootstrap import Parts, neighbours_of, report_service
+from gateway.bootstrap import Parts, Services, compose, neighbours_of
 from gateway.federation.breaker import BreakerPolicy
-from gateway.federation.directory import Member
+from gateway.federation.directory import FixedDirectory, Member
+from gateway.federation.gateways import Gateways, GatewayUnknownError
 from gateway.federation.peer import GrpcPeer, Peer
+from gateway.render.seal import Seal
+from gateway.reports.completion import Completion
 from gateway.reports.service import Observer, Step
 from gateway.store import tables
-from gateway.store.store import Store
 from huren.envelope.v1 import envelope_pb2
 from huren.fragment.v1 import adapter_service_pb2, adapter_service_pb2_grpc, query_pb2, record_pb2
 from huren.report.v1 import report_service_pb2 as wire
@@ -42,7 +44,7 @@ from runtime.grpc_server import GrpcServer, ServedService
 from runtime.identity import MemberPeer, member_host_name
 from runtime.settings import ListenSettings
 from runtime.telemetry import Metrics
-from sandbox.pki import PKI, Authority, issue_enterprise_certificate
+from sandbox.pki import OFFICERS, PKI, Authority, issue_enterprise_certificate
 from signing import decode_envelope, statement_id
 from tests.support.federation import ADAPTER, GATEWAY, SUBJECT_CODE, Federation, registry_entry
 
@@ -162,6 +164,7 @@ class Live:
     recorder: Recorder
     database: Database
     pki: PKI
+    services: Services
     gateway_address: str
     adapter_addresses: Mapping[Province, str]
 
@@ -179,6 +182,30 @@ class Live:
         async with self.client(code) as stub:
             return await stub.RequestReport(message, timeout=30)
 
+    @asynccontextmanager
+    async def working(self) -> AsyncGenerator[None]:
+        """Lets the gateway do its durable work for the time of the block; its clock goes on, so that what is due later is due."""
+        work, time = asyncio.create_task(self.services.worker.run()), asyncio.create_task(self._time_goes_on())
+        try:
+            yield
+        finally:
+            for task in (work, time):
+                task.cancel()
+            await asyncio.gather(work, time, return_exceptions=True)
+
+    async def _time_goes_on(self) -> None:
+        while True:
+            await asyncio.sleep(0.2)
+            self.federation.now += timedelta(minutes=1)
+
+    async def ended(self, request_id: str, code: Uscc = SUBJECT_CODE) -> wire.WatchReportResponse:
+        """How a request ended; waits for it."""
+        async with self.client(code) as stub:
+            async for message in stub.WatchReport(wire.WatchReportRequest(request_id=request_id), timeout=60):
+                if message.WhichOneof("result") != "open":
+                    return message
+        raise AssertionError("the watch ended before the request did")
+
     async def rows(self, table: Any) -> list[Any]:
         """What a table of the gateway holds."""
         async with self.database.read() as connection:
@@ -188,6 +215,13 @@ class Live:
         """How many rows each table of the gateway holds, audit left out; tables that are empty are not named."""
         counts = {table.name: len(await self.rows(table)) for table in tables.metadata.sorted_tables}
         return {name: count for name, count in counts.items() if count and name != "audit"}
+
+
+class NoGateways(Gateways):
+    """Nobody knows where other gateways are."""
+
+    async def channel(self, province: Province) -> grpc.aio.Channel:
+        raise GatewayUnknownError(province.slug)
 
 
 @asynccontextmanager
@@ -228,8 +262,7 @@ async def live_federation(
             addresses[province] = f"127.0.0.1:{await server.start()}"
             stack.push_async_callback(server.stop, timedelta(0))
         database = await stack.enter_async_context(open_database(database_url or f"sqlite:///{folder / 'gateway.db'}"))
-        store = Store(database)
-        await store.prepare()
+        await tables.prepare(database)
         peers: dict[Province, Peer] = {}
         for province, address in addresses.items():
             channel = await stack.enter_async_context(
@@ -240,28 +273,32 @@ async def live_federation(
                 )
             )
             peers[province] = GrpcPeer(channel)
+        seal = pki.seal(MemberPeer(Province.BEIJING, GATEWAY))
         parts = Parts(
             province=Province.BEIJING,
             production=production,
-            store=store,
+            database=database,
             registry=registry,
             catalogues=federation.catalogues,
-            members=members(addresses),
+            directory=FixedDirectory(members(addresses)),
             peers=peers,
+            gateways=NoGateways(),
             key=federation.keys[Province.BEIJING, envelope_pb2.MEMBER_ROLE_GATEWAY],
             trust=federation.trust,
             clock=lambda: federation.now,
             patience=patience,
+            completion=Completion(
+                limit=timedelta(hours=72), first_pause=timedelta(seconds=5), longest_pause=timedelta(minutes=5)
+            ),
+            seal=Seal.load(seal.certificate, seal.private_key),
+            trust_directory=folder / "trust",
+            public_url=lambda: "https://huren.example",
+            officers=frozenset(OFFICERS),
             breaker_policy=breaker_policy or BreakerPolicy(),
         )
-        service = report_service(parts, neighbours_of(parts), recorder)
+        services = compose(parts, neighbours_of(parts), recorder)
         gateway = GrpcServer(
-            [
-                ServedService(
-                    wire.DESCRIPTOR.services_by_name["ReportService"],
-                    partial(report_service_pb2_grpc.add_ReportServiceServicer_to_server, ReportServicer(service)),
-                )
-            ],
+            services.for_clients,
             listen=LOOPBACK,
             tls=pki.member_tls(MemberPeer(Province.BEIJING, GATEWAY), trusting=Authority.CLIENTS),
             metrics=Metrics(),
@@ -276,6 +313,7 @@ async def live_federation(
             recorder=recorder,
             database=database,
             pki=pki,
+            services=services,
             gateway_address=f"127.0.0.1:{port}",
             adapter_addresses=addresses,
         )

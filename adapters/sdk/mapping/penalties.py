@@ -95,6 +95,7 @@ def _map_of(key: CellKey, row: RawRow, form: PenaltyForm, reading: Reading) -> R
         raise act.contradiction
     draft = draft_of(row, form, reading)
     draft.penalty.CopyFrom(_penalty(row, form, decided_on, authority=authority, categories=act.categories))
+    draft.disclosed_until = _disclosed_until(draft.penalty, reading)
     if _is_past(draft.penalty.publicity_until, reading):
         draft.marks.add(kind=record_pb2.MARK_KIND_PUBLICITY_ENDED, on=draft.penalty.publicity_until)
     replaced = _replaced(row, form, decided_on, reading)
@@ -112,13 +113,22 @@ def _withheld_by_rules(row: RawRow, form: PenaltyForm, reading: Reading) -> With
         return Withheld(WithheldReason.SUMMARY_PROCEDURE)
     performance = performance_of(row, form)
     has_ended = _is_past(day_text(optional_day(row, form.publicity_until, form)), reading)
-    if (
-        has_ended
-        and rules.basis.value == fragment_pb2.DISCLOSURE_BASIS_PUBLICITY
-        and performance.state == record_pb2.PERFORMANCE_STATE_PERFORMED
-    ):
+    if has_ended and _ends_with_publicity(performance, reading):
         return Withheld(WithheldReason.PUBLICITY_ENDED)
     return None
+
+
+def _ends_with_publicity(performance: record_pb2.Performance, reading: Reading) -> bool:
+    """Whether the province's rules disclose the decision no longer than it is published: what is not certainly performed stays."""
+    basis = reading.profile.disclosure_rules.basis.value
+    return (
+        basis == fragment_pb2.DISCLOSURE_BASIS_PUBLICITY and performance.state == record_pb2.PERFORMANCE_STATE_PERFORMED
+    )
+
+
+def _disclosed_until(penalty: record_pb2.Penalty, reading: Reading) -> str:
+    """Last legal day on which the decision is disclosed, as it is now. Empty: no end is known."""
+    return penalty.publicity_until if _ends_with_publicity(penalty.performance, reading) else ""
 
 
 def _penalty(

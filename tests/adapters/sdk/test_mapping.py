@@ -318,6 +318,26 @@ def test_basis_publicity(kit: Any, performed: str, public: str, disclosed: bool)
     assert isinstance(outcome, Readable) if disclosed else outcome == Withheld(WithheldReason.PUBLICITY_ENDED)
 
 
+@pytest.mark.parametrize(
+    ("basis", "performed", "public", "until"),
+    [
+        (fragment_pb2.DISCLOSURE_BASIS_PUBLICITY, "Y", "2026-11-20", "2026-11-20"),
+        (fragment_pb2.DISCLOSURE_BASIS_PUBLICITY, "Y", "", ""),
+        (fragment_pb2.DISCLOSURE_BASIS_PUBLICITY, "N", "2026-11-20", ""),
+        (fragment_pb2.DISCLOSURE_BASIS_PUBLICITY, "", "2026-11-20", ""),
+        (fragment_pb2.DISCLOSURE_BASIS_WINDOW, "Y", "2026-11-20", ""),
+    ],
+)
+def test_the_end_of_disclosure_is_said_where_it_is_known(
+    kit: Any, basis: fragment_pb2.DisclosureBasis.ValueType, performed: str, public: str, until: str
+) -> None:
+    row = kit.penalty(performed=performed, public=public)
+    outcome = map_row(row, kit.reading(profile=with_rule(kit, "basis", basis)))
+
+    assert isinstance(outcome, Readable)
+    assert outcome.draft.disclosed_until == until
+
+
 def test_summary_procedure_by_the_rules(kit: Any) -> None:
     row = kit.penalty(simple="1")
     assert isinstance(map_row(row, kit.reading()), Readable)

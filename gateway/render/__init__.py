@@ -1,0 +1,1 @@
+"""Reports and progress sheets as pages, and the seal on them."""

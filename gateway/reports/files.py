@@ -1,0 +1,125 @@
+"""A report as files for its owner: PDF for people, JSON for machines and archives; and the progress sheet of an open request.
+
+They are made when they are asked for, from the stored statement alone, which is checked again before anything is printed. Only the
+pages of a report are sealed: a progress sheet proves nothing and must not look as if it did.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from contract.catalogue import CatalogueSet
+from contract.document import document
+from contract.province import Province
+from contract.report_check import CheckedReport, check_report
+from contract.report_json import render
+from contract.wording import SPECIMEN
+from gateway.domain.request import Sealed
+from gateway.federation.directory import Directory
+from gateway.render.pages import ReportPages
+from gateway.render.pdf import Printed, verification_url
+from gateway.render.seal import Seal
+from gateway.render.sheet import sheet_of
+from huren.report.v1 import report_service_pb2 as wire
+from runtime.clock import Clock
+from signing import Verifier
+
+PDF_MEDIA_TYPE = "application/pdf"
+JSON_MEDIA_TYPE = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file to hand out."""
+
+    name: str
+    media_type: str
+    content: bytes
+
+
+class ReportFiles:
+    """Makes files for the owners of one home's reports."""
+
+    def __init__(  # noqa: PLR0913  # the composition root names each part once
+        self,
+        *,
+        province: Province,
+        directory: Directory,
+        public_url: Callable[[], str],
+        verifier: Verifier,
+        catalogues: CatalogueSet,
+        pages: ReportPages,
+        seal: Seal,
+        specimen: bool,
+        clock: Clock,
+    ) -> None:
+        """Takes what it needs.
+
+        Args:
+            province: The home.
+            directory: Where members are, as it is now.
+            public_url: Where people reach this home's public address.
+            verifier: Checks what is about to be printed.
+            catalogues: The published catalogues.
+            pages: Makes the pages.
+            seal: Seals the pages of reports.
+            specimen: Outside production: every page says so.
+            clock: What time it is.
+        """
+        self._province = province
+        self._directory = directory
+        self._public_url = public_url
+        self._verifier = verifier
+        self._catalogues = catalogues
+        self._pages = pages
+        self._seal = seal
+        self._specimen = SPECIMEN if specimen else ""
+        self._clock = clock
+
+    async def report(self, sealed: Sealed, form: wire.ReportFormat.ValueType) -> File:
+        """An issued report as a file.
+
+        Raises:
+            ReportError: The stored statement does not verify any more; nothing is handed out.
+            PagesError, SealError: The pages could not be made; the same may be asked again.
+        """
+        checked = await asyncio.to_thread(
+            check_report, sealed.envelope, verifier=self._verifier, catalogues=self._catalogues
+        )
+        if form == wire.REPORT_FORMAT_JSON:
+            return File(f"{sealed.report_number}.json", JSON_MEDIA_TYPE, await asyncio.to_thread(_json, checked))
+        return File(f"{sealed.report_number}.pdf", PDF_MEDIA_TYPE, await self._pdf(sealed, checked))
+
+    async def progress_sheet(self, request: wire.OpenRequest) -> File:
+        """The progress sheet (办理进度单) of an open request: no verdict, no number, no QR code, no seal.
+
+        Raises:
+            PagesError: It could not be made; the same may be asked again.
+        """
+        contact = self._directory.members[self._province].contact
+        content = await self._pages.sheet(sheet_of(request, contact=contact, specimen=self._specimen))
+        return File(f"{request.request_id}-progress.pdf", PDF_MEDIA_TYPE, content)
+
+    async def _pdf(self, sealed: Sealed, checked: CheckedReport) -> bytes:
+        link = verification_url(self._public_url(), report_number=sealed.report_number, code=sealed.verification_code)
+        printed = Printed(
+            verification_url=link,
+            verification_code=sealed.verification_code,
+            typed_code=sealed.typed_code,
+            addresses=tuple(
+                (member.unit, f"{member.verification_url}/verify")
+                for _, member in sorted(self._directory.members.items())
+                if member.verification_url
+            ),
+            issued_at=sealed.issued_at,
+        )
+        shown = await asyncio.to_thread(document, checked)
+        pages = await self._pages.report(shown, statement=sealed.envelope, printed=printed)
+        return await asyncio.to_thread(self._seal.apply, pages, at=self._clock())
+
+
+def _json(checked: CheckedReport) -> bytes:
+    return (json.dumps(render(checked), ensure_ascii=False, indent=1) + "\n").encode()

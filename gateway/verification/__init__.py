@@ -1,0 +1,1 @@
+"""Verification by anybody: by number and code, by file, for reports of every member."""

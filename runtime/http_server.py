@@ -1,0 +1,34 @@
+"""An HTTP server of a program, on aiohttp: it listens for the time of a block. TLS for people is the proxy's in front of it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from aiohttp import web
+
+from runtime.errors import ListenError
+from runtime.settings import ListenSettings
+
+_GRACE_S: Final = 10.0
+
+
+@asynccontextmanager
+async def serve_http(application: web.Application, listen: ListenSettings) -> AsyncGenerator[str]:
+    """Serves an application. Gives its address, `http://host:port`. No access log: paths may hold what nobody should keep.
+
+    Raises:
+        ListenError: The address cannot be listened on.
+    """
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=_GRACE_S)
+    await runner.setup()
+    try:
+        try:
+            await web.TCPSite(runner, listen.host, listen.port).start()
+        except OSError as error:
+            raise ListenError(f"{listen.host}:{listen.port}") from error
+        host = f"[{listen.host}]" if ":" in listen.host else listen.host
+        yield f"http://{host}:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()

@@ -1,0 +1,179 @@
+"""`huren database`, by the settings file of a gateway and of adapters."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from cli.database import database_app
+from gateway.store import tables
+
+TLS = 'tls = {certificate = "c.pem", private_key = "k.pem", trusted_roots = "r.pem"}'
+MEMBER = f"""
+mode = "sandbox"
+listen = {{host = "127.0.0.1", port = 0}}
+{TLS}
+signing_key = "key"
+trust = "trust"
+registry = "registry.jsonl"
+announce = "announced.json"
+"""
+
+
+@pytest.fixture
+def gateway(tmp_path: Path) -> Path:
+    return settings_file(tmp_path, "gateway", "beijing", f'peers = {{directory = "members.json", {TLS}}}')
+
+
+@pytest.fixture
+def hebei(tmp_path: Path) -> Path:
+    return settings_file(tmp_path, "adapter", "hebei", f'source = {{drop_folder = "{tmp_path / "drop"}"}}')
+
+
+def settings_file(folder: Path, name: str, province: str, further: str) -> Path:
+    path = folder / f"{name}.toml"
+    url = f"sqlite:///{folder / name}.db"
+    path.write_text(f'province = "{province}"\ndatabase = "{url}"\n{MEMBER}{further}\n', "utf-8")
+    return path
+
+
+def huren(*arguments: object) -> Result:
+    return CliRunner().invoke(database_app, [str(argument) for argument in arguments])
+
+
+def answer(*arguments: object, exit_code: int = 0) -> dict[str, Any]:
+    result = huren(*arguments, "--json")
+    assert result.exit_code == exit_code, result.output
+    document: dict[str, Any] = json.loads(result.stdout)
+    return document
+
+
+def rows(path: Path, statement: str) -> list[tuple[Any, ...]]:
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute(statement).fetchall()
+
+
+def test_a_gateways_tables_are_brought_up_to_date(gateway: Path) -> None:
+    head = tables.TABLES.head
+    assert answer("migrate", "--config", gateway) == {
+        "result": "migrated",
+        "sets": [
+            {"tables": "gateway", "before": None, "revision": head},
+            {"tables": "registry", "before": None, "revision": "0001"},
+        ],
+    }
+    again = huren("migrate", "--config", gateway)
+    assert (again.exit_code, again.stdout.splitlines()) == (
+        0,
+        [f"gateway：已是 {head} · at {head} already", "registry：已是 0001 · at 0001 already"],
+    )
+
+
+def test_an_adapter_may_have_two_databases(hebei: Path) -> None:
+    sets = answer("migrate", "--config", hebei)["sets"]
+    assert [one["tables"] for one in sets] == ["adapter", "registry", "hebei"]
+    for option, program in (((), "adapter"), (("--source",), "hebei")):
+        out = hebei.with_name(f"{program}.zip")
+        assert answer("backup", "--config", hebei, "--out", out, *option)["manifest"]["program"] == program
+        hebei.with_name({"adapter": "adapter.db", "hebei": "drop.sqlite"}[program]).unlink()
+        assert answer("restore", "--config", hebei, "--from", out, *option)["manifest"]["program"] == program
+
+
+@pytest.mark.parametrize("province", ["beijing", "tianjin", "shanxi"])
+def test_every_province_is_known(tmp_path: Path, province: str) -> None:
+    further = {
+        "beijing": f'source = {{database_url = "sqlite:///{tmp_path / "platform.db"}"}}',
+        "tianjin": 'source = {url = "http://127.0.0.1:1", client_id = "x", client_secret_file = "secret"}',
+        "shanxi": 'source = {url = "http://127.0.0.1:1", app_key = "x"}',
+    }[province]
+    config = settings_file(tmp_path, "adapter", province, further)
+    assert [one["tables"] for one in answer("migrate", "--config", config)["sets"]] == ["adapter", "registry"]
+    refused = answer("backup", "--config", config, "--out", tmp_path / "b.zip", "--source", exit_code=2)
+    assert (refused["code"], "--source" in refused["detail"]) == ("SETTINGS", True)
+
+
+def test_a_restored_gateway_begins_a_new_epoch_and_says_so_in_its_audit(gateway: Path, tmp_path: Path) -> None:
+    database, backup = tmp_path / "gateway.db", tmp_path / "backup.zip"
+    answer("migrate", "--config", gateway)
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("INSERT INTO epochs VALUES (1, 'first', '2026-11-22T00:00:00.000000Z', 'created')")
+    shown = huren("backup", "--config", gateway, "--out", backup)
+    assert (shown.exit_code, "已备份 · backed up" in shown.stdout, "epochs" in shown.stdout) == (0, True, True)
+    again = huren("backup", "--config", gateway, "--out", backup)
+    assert (again.exit_code, "未完成，未作任何改动 · not done, nothing was changed" in again.stderr) == (1, True)
+
+    over = answer("restore", "--config", gateway, "--from", backup, exit_code=1)
+    assert (over["code"], "expected an empty database" in over["detail"]) == ("BACKUP", True)
+    database.unlink()
+    assert answer("restore", "--config", gateway, "--from", backup)["result"] == "restored"
+    [first, second] = rows(database, "SELECT epoch, cause FROM epochs ORDER BY number")
+    assert (first, second[1]) == (("first", "created"), "restored")
+    assert rows(database, "SELECT action, result FROM audit") == [("restore", f"epoch {second[0]}")]
+
+
+def test_a_gateway_deletes_what_is_past_its_retention(gateway: Path, tmp_path: Path) -> None:
+    answer("migrate", "--config", gateway)
+    with closing(sqlite3.connect(tmp_path / "gateway.db")) as connection, connection:
+        for number, at in enumerate(("2001-01-01T00:00:00.000000Z", "2999-01-01T00:00:00.000000Z")):
+            connection.execute("INSERT INTO code_tries VALUES (?, ?, 1)", (f"n{number}", at))
+    deleted = answer("retain", "--config", gateway)
+    assert (deleted["rules"], deleted["deleted"]["code_tries"]) == ("2026-11", 1)
+    assert rows(tmp_path / "gateway.db", "SELECT report_number FROM code_tries") == [("n1",)]
+    assert huren("retain", "--config", gateway).stdout.startswith("按规则 2026-11 清理，删除 0 行")
+
+
+def test_an_adapter_keeps_everything(hebei: Path) -> None:
+    refused = answer("retain", "--config", hebei, exit_code=2)
+    assert (refused["code"], "an adapter's, which keeps everything" in refused["detail"]) == ("SETTINGS", True)
+
+
+def test_rules_that_cannot_be_used_are_told(gateway: Path, tmp_path: Path) -> None:
+    (tmp_path / "rules.json").write_text("{}")
+    refused = answer("retain", "--config", gateway, "--rules", tmp_path / "rules.json", exit_code=2)
+    assert refused["code"] == "RULES"
+
+
+@pytest.mark.parametrize(
+    ("settings", "why"),
+    [
+        ("", "province"),
+        ("not toml", "TOML"),
+        ('province = "beijing"\nsource = {}', "source"),
+        ('province = "示例省"\nsource = {}', "expected one of beijing"),
+    ],
+)
+def test_a_settings_file_of_no_program_is_refused(tmp_path: Path, settings: str, why: str) -> None:
+    (path := tmp_path / "x.toml").write_text(settings, "utf-8")
+    refused = huren("migrate", "--config", path)
+    assert (refused.exit_code, why in refused.stderr) == (2, True)
+
+
+def test_a_url_that_is_none_is_a_setting_that_cannot_be_used(tmp_path: Path, gateway: Path) -> None:
+    gateway.write_text(gateway.read_text("utf-8").replace("sqlite:///", "mysql:///"), "utf-8")
+    refused = answer("backup", "--config", gateway, "--out", tmp_path / "b.zip", exit_code=2)
+    assert refused["code"] == "SETTINGS"
+
+
+def test_a_database_that_is_away_or_newer_is_told(tmp_path: Path, gateway: Path) -> None:
+    answer("migrate", "--config", gateway)
+    with closing(sqlite3.connect(tmp_path / "gateway.db")) as connection, connection:
+        connection.execute("UPDATE schema_version_gateway SET version_num = '9999'")
+    newer = answer("migrate", "--config", gateway, exit_code=1)
+    assert (newer["code"], "newer program" in newer["detail"]) == ("SCHEMA", True)
+    text = gateway.read_text("utf-8").replace(
+        f"sqlite:///{tmp_path}/gateway.db", "postgresql://nobody@127.0.0.1:1/none"
+    )
+    gateway.write_text(text, "utf-8")
+    assert answer("migrate", "--config", gateway, exit_code=1)["code"] == "STORE_UNAVAILABLE"
+
+
+def test_every_command_is_told_in_both_languages() -> None:
+    for command in ("migrate", "backup", "restore", "retain"):
+        shown = huren(command, "--help")
+        assert (shown.exit_code, "退出码 exit codes" in shown.stdout) == (0, True)
