@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-untyped]  # ships no types
@@ -37,7 +37,7 @@ SERVING: Final = "SERVING"
 
 _HEALTH_TIMEOUT_S: Final = 20.0
 
-Stub = report_service_pb2_grpc.ReportServiceAsyncStub
+Stub: TypeAlias = "report_service_pb2_grpc.ReportServiceAsyncStub"
 T = TypeVar("T")
 
 
@@ -177,7 +177,11 @@ def known_home(layout: Layout, uscc: Uscc) -> Province | None:
     """Where an enterprise knows itself to be registered today. None: outside the federation, or the registry does not know it.
 
     A gateway asked about a request or for notices cannot point elsewhere: it only knows its own.
+
+    Raises:
+        FederationError: No federation runs.
     """
+    layout.addresses()
     entry = _registered(layout, uscc)
     today = china_day(system_clock())
     begun = [one for one in entry["registrations"] if _since(one) <= today] if entry else []

@@ -7,33 +7,27 @@ so there is no retention of it. The registry is in no backup: it is loaded from 
 from __future__ import annotations
 
 import asyncio
-import tomllib
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
+from pydantic import AfterValidator, ConfigDict
 from rich.table import Table
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.beijing.source import SourceSettings as BeijingSettings
-from adapters.hebei.source import SourceSettings as HebeiSettings
 from adapters.hebei.source import store_url_beside
 from adapters.hebei.tables import TABLES as DROPPED
 from adapters.sdk.ledger import TABLES as LEDGER
-from adapters.sdk.settings import AdapterSettings
-from adapters.shanxi.source import SourceSettings as ShanxiSettings
-from adapters.tianjin.source import SourceSettings as TianjinSettings
 from cli.terminal import bold, complain, emit, error_document, say, visible, wide
 from contract.province import Province
 from contract.reasons import Words
-from gateway.config import GatewaySettings
 from gateway.store.epochs import RESTORED, begin_epoch
 from gateway.store.retention import RetentionFileError, RetentionRules, apply_retention
 from gateway.store.rows import Action, AuditRow, audit
 from gateway.store.tables import TABLES as GATEWAY
-from runtime.backup import BackupError, Manifest, back_up, restore
+from runtime.backup import BackupError, Manifest, back_up, read_manifest, restore
 from runtime.clock import system_clock
 from runtime.database import Database, open_database
 from runtime.errors import SettingsError, SettingsProblem, StoreUnavailableError
@@ -47,12 +41,30 @@ EXIT_USAGE: Final = 2
 
 RESTORE: Final = Action("restore")
 
-_SOURCES: Final[Mapping[str, type[Settings]]] = {
-    Province.BEIJING.slug: BeijingSettings,
-    Province.TIANJIN.slug: TianjinSettings,
-    Province.HEBEI.slug: HebeiSettings,
-    Province.SHANXI.slug: ShanxiSettings,
-}
+_CLOCK: Final = Words(
+    "报告编号随时钟递增：启动网关前，请确认本机时钟不慢于原机，以免备份之后已用的编号再次使用。",
+    "Report numbers follow the clock: before the gateway starts, make sure that this machine's is not behind the lost one's.",
+)
+
+
+class _SourceSettings(Settings):
+    """Of a source: whether it keeps a database of its own, as `adapters.hebei.source.SourceSettings` says it."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    drop_folder: Path | None = None
+    store_url: str | None = None
+
+
+class _DatabaseSettings(Settings):
+    """What is needed of a program's settings: a database is restored before keys and certificates are in place."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    province: Annotated[str, AfterValidator(lambda slug: Province.from_slug(slug).slug)]
+    database: str
+    peers: dict[str, Any] | None = None
+    source: _SourceSettings | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,10 +137,16 @@ def restore_one(config: Path, backup: Path, *, source: bool, as_json: bool) -> i
 
     async def work() -> None:
         part = _one_of(parts_of(config), config, source=source)
-        then = _begin_again(system_clock()) if part.tables is GATEWAY else None
+        at = system_clock()
+        if (made_at := read_manifest(backup).created_at) > at:
+            raise BackupError(f"expected a clock that is past the backup's {made_at.isoformat()}, got {at.isoformat()}")
+        then = _begin_again(at) if part.tables is GATEWAY else None
         async with part.open(config) as database:
             manifest = await restore(database, part.tables, backup, member=part.member, then=then)
         _show_backup(Words("已恢复", "restored"), backup, manifest, as_json=as_json)
+        if part.tables is GATEWAY and not as_json:
+            say(_CLOCK.zh)
+            say(_CLOCK.en)
 
     return _run(work, as_json=as_json)
 
@@ -162,27 +180,17 @@ def parts_of(config: Path) -> tuple[Part, ...]:
     Raises:
         SettingsError: The file is no program's.
     """
-    document = _document(config)
-    if "source" not in document:
-        gateway = load_settings(GatewaySettings, config)
-        return (Part(tables=GATEWAY, beside=(REGISTRY,), url=gateway.database, member=gateway.province),)
-    source = _SOURCES.get(str(document.get("province")))
-    if source is None:
-        raise _unusable(config, "province", f"one of {', '.join(_SOURCES)}", repr(document.get("province")))
-    model: type[AdapterSettings[Any]] = AdapterSettings[source]  # type: ignore[valid-type]  # known at run time only
-    adapter = load_settings(model, config)
-    own = Part(tables=LEDGER, beside=(REGISTRY,), url=adapter.database, member=adapter.province)
-    if not isinstance(adapter.source, HebeiSettings):
+    settings = load_settings(_DatabaseSettings, config)
+    if settings.peers is not None:
+        return (Part(tables=GATEWAY, beside=(REGISTRY,), url=settings.database, member=settings.province),)
+    if settings.source is None:
+        raise _unusable(config, "", "a gateway's or an adapter's settings (peers or source)", "neither")
+    own = Part(tables=LEDGER, beside=(REGISTRY,), url=settings.database, member=settings.province)
+    drop_folder = settings.source.drop_folder
+    if drop_folder is None:
         return (own,)
-    url = adapter.source.store_url or store_url_beside(adapter.source.drop_folder.absolute())
-    return own, Part(tables=DROPPED, url=url, member=adapter.province)
-
-
-def _document(config: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(config.read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}  # whoever reads it as settings says what is wrong with it
+    url = settings.source.store_url or store_url_beside(drop_folder.absolute())
+    return own, Part(tables=DROPPED, url=url, member=settings.province)
 
 
 def _one_of(parts: tuple[Part, ...], config: Path, *, source: bool) -> Part:
@@ -236,10 +244,11 @@ def _show_backup(done: Words, path: Path, manifest: Manifest, *, as_json: bool) 
     if as_json:
         emit({"result": done.en, "path": str(path), "manifest": manifest.model_dump(mode="json")})
         return
+    created_at = manifest.created_at.isoformat()
     say(f"{done.zh} · {done.en}: {path}")
     say(
-        f"{manifest.program}（{manifest.member}），版本 {manifest.revision}，截至 {manifest.created_at}，共 {manifest.rows} 行 · "
-        f"revision {manifest.revision}, as of {manifest.created_at}, {manifest.rows} rows"
+        f"{manifest.program}（{manifest.member}），版本 {manifest.revision}，截至 {created_at}，共 {manifest.rows} 行 · "
+        f"revision {manifest.revision}, as of {created_at}, {manifest.rows} rows"
     )
     _show_counts({table.name: table.rows for table in manifest.tables if table.rows})
 

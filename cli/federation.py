@@ -208,16 +208,19 @@ def federation(
             processes.start_gateways(provinces)
             write_members(layout, provinces, processes.announced)
             asides = tuple(aside for province in provinces for aside in asides_of(world, province, dirt))
-            yield Running(
-                layout, provinces, today, processes.announced, asides, processes.ended, processes.follow
-            )
+            yield Running(layout, provinces, today, processes.announced, asides, processes.ended, processes.follow)
         finally:
             processes.stop()
             layout.members.unlink(missing_ok=True)
 
 
 def _prepare(layout: Layout, world: World, *, seed: int, size: int) -> None:
-    for folder in (layout.directory / "run", layout.directory / "stopped", layout.directory / "logs", *(layout.province(p) for p in Province)):
+    for folder in (
+        layout.directory / "run",
+        layout.directory / "stopped",
+        layout.directory / "logs",
+        *(layout.province(p) for p in Province),
+    ):
         folder.mkdir(parents=True)
     make_pki(layout.pki.directory, Province, system_clock())
     write_registry(world, layout.registry)

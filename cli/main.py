@@ -1,7 +1,7 @@
 """`huren`: commands and their options. What they do stands in the modules beside this one.
 
 Every command's help is in Chinese and English; messages for people too. Exit codes: 0 done; 1 not done, the message says
-why; 2 wrong usage; `verify` and `report request` have their own, documented there.
+why; 2 wrong usage; `verify` and the commands of `report` have more, documented there.
 """
 
 from __future__ import annotations
@@ -9,14 +9,17 @@ from __future__ import annotations
 import re
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from cli.database import database_app
+from contract import report_number
 from contract.days import parse_day
 from contract.province import Province
 from contract.uscc import UsccError, parse_uscc
 from huren.desk.v1 import desk_service_pb2 as wire
+from huren.report.v1 import report_status_pb2
 from verifier.command import (
     CodeOption,
     FileArgument,
@@ -26,6 +29,10 @@ from verifier.command import (
     SaveStatusOption,
     StatusOption,
 )
+
+if TYPE_CHECKING:
+    from cli.office import Office
+    from cli.report import Desk
 
 app: Final = typer.Typer(
     name="huren",
@@ -41,6 +48,17 @@ quarantine_app: Final = typer.Typer(
     no_args_is_help=True,
 )
 app.add_typer(quarantine_app, name="quarantine")
+office_app: Final = typer.Typer(
+    help="登记地工作人员：报告作废，须两人。 Officers of a home: taking a report back, which takes two.",
+    no_args_is_help=True,
+)
+app.add_typer(office_app, name="office")
+province_app: Final = typer.Typer(
+    help="演示用：停止、恢复一省（市）。 For trying things: stop a province while the others go on, and start it again.",
+    no_args_is_help=True,
+)
+app.add_typer(province_app, name="province")
+app.add_typer(database_app, name="database")
 
 DEFAULT_DIRECTORY: Final = Path("build/up")
 
@@ -102,6 +120,34 @@ def _setting(text: str) -> wire.ColumnValue:
     return wire.ColumnValue(column=column, value=value)
 
 
+def _report_number(text: str) -> str:
+    number = text.strip().upper()
+    try:
+        report_number.check(number)
+    except ValueError as error:
+        raise typer.BadParameter(
+            f"应为报告编号（HR 加 18 位数字和一位校验字符），实为 {text!r} · no report number: {error}"
+        ) from error
+    return number
+
+
+def _request_id(text: str) -> str:
+    if not re.fullmatch(r"[0-9a-f]{32}", text):
+        raise typer.BadParameter(f"应为受理编号（32 位），实为 {text!r} · expected the number of a request")
+    return text
+
+
+_CATEGORIES: Final = ("issued-in-error", "subject-wrong", "applicant-asked", "other")
+
+
+def _category(text: str) -> int:
+    if text not in _CATEGORIES:
+        names = ", ".join(_CATEGORIES)
+        raise typer.BadParameter(f"原因应为 {names} 之一，实为 {text!r} · expected one of {names}")
+    name = f"REVOCATION_CATEGORY_{text.replace('-', '_').upper()}"
+    return int(report_status_pb2.RevocationCategory.Value(name))
+
+
 _MAX_DIRT: Final = 16
 """There are so many kinds of such rows (`sandbox.world.AsideKind`), and one of each."""
 
@@ -151,18 +197,41 @@ def demo(
     raise typer.Exit(run(out))
 
 
+_Code = Annotated[str, typer.Argument(metavar="CODE", help="统一社会信用代码。 Unified social credit code.")]
+_Owner = Annotated[
+    str, typer.Option("--uscc", metavar="CODE", help="申请人的统一社会信用代码。 Code of the enterprise that asked.")
+]
+_RequestId = Annotated[
+    str, typer.Argument(parser=_request_id, metavar="REQUEST_ID", help="受理编号。 Number of the request.")
+]
+_ReportNumber = Annotated[
+    str, typer.Argument(parser=_report_number, metavar="NUMBER", help="报告编号。 Number of the report.")
+]
+_Gateway = Annotated[
+    Province | None,
+    typer.Option(
+        parser=_province,
+        metavar="PROVINCE",
+        help="向哪个省（市）的网关；默认为登记地。 Which gateway to ask; the home unless told.",
+    ),
+]
+_Out = Annotated[Path | None, typer.Option(help="保存到此目录。 Save files into this directory.", file_okay=False)]
+
+
+def _enterprise(
+    directory: Path, uscc: str, *, gateway: Province | None = None, out: Path | None = None, as_json: bool
+) -> Desk:
+    from cli.layout import Layout  # noqa: PLC0415  # as above
+    from cli.report import Desk  # noqa: PLC0415  # as above
+
+    return Desk(layout=Layout(directory.resolve()), uscc=uscc, gateway=gateway, out=out, as_json=as_json)
+
+
 @report_app.command("request")
 def report_request(
-    uscc: Annotated[str, typer.Argument(help="统一社会信用代码。 Unified social credit code.")],
+    uscc: _Code,
     directory: _Directory = DEFAULT_DIRECTORY,
-    gateway: Annotated[
-        Province | None,
-        typer.Option(
-            parser=_province,
-            metavar="PROVINCE",
-            help="向哪个省（市）的网关申请；默认为登记地。 Which gateway to ask; the home unless told.",
-        ),
-    ] = None,
+    gateway: _Gateway = None,
     first_day: Annotated[
         date | None,
         typer.Option("--from", parser=_day, metavar="DATE", help="查询时段起。 First day of the window."),
@@ -176,23 +245,94 @@ def report_request(
             help="领域代号，可重复或以逗号分隔；默认全部。 Domain ids, repeated or comma-separated; all unless told."
         ),
     ] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="保存到此目录。 Save the report into this directory.", file_okay=False)
-    ] = None,
+    out: _Out = None,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="未出具时等到办结。 Where it is not issued at once, wait for the end.")
+    ] = False,
     key: Annotated[
         str | None, typer.Option("--idempotency-key", help="幂等键；默认随机。 Idempotency key; random unless told.")
     ] = None,
     as_json: _Json = False,
 ) -> None:
-    """申请报告。 Ask for a report.
+    """申请报告；出具后保存 .report、.json、.pdf，办理中则保存办理进度单。 Ask for a report; save it, or the progress sheet.
 
-    退出码 exit codes: 0 已出具 issued; 4 办理中，尚不能出具 not yet; 1 未受理 not served.
+    退出码 exit codes: 0 已出具 issued; 4 办理中，登记地自动继续 not yet, the home goes on; 5 已办结，未出具 ended without a
+    report; 1 未受理 not served.
     """
-    from cli.report import Asked, run  # noqa: PLC0415  # as above
+    from cli.report import Asked, request_report  # noqa: PLC0415  # as above
 
     chosen = [part for text in domains or [] for part in text.split(",") if part]
     asked = Asked(uscc=uscc, gateway=gateway, first_day=first_day, last_day=last_day, domains=tuple(chosen), key=key)
-    raise typer.Exit(run(asked, directory, out=out, as_json=as_json))
+    desk = _enterprise(directory, uscc, gateway=gateway, out=out, as_json=as_json)
+    raise typer.Exit(request_report(desk, asked, wait=wait))
+
+
+@report_app.command("watch")
+def report_watch(
+    request_id: _RequestId,
+    uscc: _Owner,
+    directory: _Directory = DEFAULT_DIRECTORY,
+    gateway: _Gateway = None,
+    out: _Out = None,
+    as_json: _Json = False,
+) -> None:
+    """等到申请办结，显示每次变化。 Wait for the end of a request, showing each change; Ctrl-C stops waiting, not the request.
+
+    退出码 exit codes: 0 已出具 issued; 5 已办结，未出具 ended without a report; 4 未等到 no longer waited; 1 未完成 not done.
+    """
+    from cli.report import watch_request  # noqa: PLC0415  # as above
+
+    desk = _enterprise(directory, uscc, gateway=gateway, out=out, as_json=as_json)
+    raise typer.Exit(watch_request(desk, request_id))
+
+
+@report_app.command("cancel")
+def report_cancel(
+    request_id: _RequestId,
+    uscc: _Owner,
+    directory: _Directory = DEFAULT_DIRECTORY,
+    gateway: _Gateway = None,
+    as_json: _Json = False,
+) -> None:
+    """终止办理中的申请。 Give an open request up.
+
+    退出码 exit codes: 0 已终止 given up; 1 未终止（已另行办结） not, for example because the report was quicker.
+    """
+    from cli.report import cancel_request  # noqa: PLC0415  # as above
+
+    desk = _enterprise(directory, uscc, gateway=gateway, as_json=as_json)
+    raise typer.Exit(cancel_request(desk, request_id))
+
+
+@report_app.command("get")
+def report_get(
+    number: _ReportNumber,
+    uscc: _Owner,
+    directory: _Directory = DEFAULT_DIRECTORY,
+    out: _Out = None,
+    as_json: _Json = False,
+) -> None:
+    """取回已出具的报告，并说明当前状态及原因（仅限本人）。 Get a report again, with where it stands and why, for its owner.
+
+    退出码 exit codes: 0 已取回，不论状态 got, whatever its status; 1 未取回 not.
+    """
+    from cli.report import get_report  # noqa: PLC0415  # as above
+
+    desk = _enterprise(directory, uscc, out=out, as_json=as_json)
+    raise typer.Exit(get_report(desk, number))
+
+
+@report_app.command("notices")
+def report_notices(
+    uscc: _Code, directory: _Directory = DEFAULT_DIRECTORY, gateway: _Gateway = None, as_json: _Json = False
+) -> None:
+    """登记地发给企业的通知，最新在前。 What the home told the enterprise, newest first.
+
+    退出码 exit codes: 0 已完成 done; 1 未完成 not done.
+    """
+    from cli.report import list_notices  # noqa: PLC0415  # as above
+
+    raise typer.Exit(list_notices(_enterprise(directory, uscc, gateway=gateway, as_json=as_json)))
 
 
 @app.command()
@@ -238,6 +378,148 @@ def status(directory: _Directory = DEFAULT_DIRECTORY, as_json: _Json = False) ->
     from cli.status import run  # noqa: PLC0415  # as above
 
     raise typer.Exit(run(directory, as_json=as_json))
+
+
+# --- Officers of a home, and provinces that stop ----------------------------------------------------------------------
+
+_Officer = Annotated[
+    str, typer.Option(metavar="NAME", help="工作人员证书名。 Name of the officer's certificate: officer-1, officer-2.")
+]
+_Home = Annotated[
+    Province,
+    typer.Option(
+        "--province", parser=_province, metavar="PROVINCE", help="出具报告的登记地。 The home that issued it."
+    ),
+]
+_IssuingHome = Annotated[
+    Province | None,
+    typer.Option(
+        "--province",
+        parser=_province,
+        metavar="PROVINCE",
+        help="登记地；默认按报告编号。 The home; the one that the number names unless told.",
+    ),
+]
+_Proposal = Annotated[int, typer.Argument(parser=_number, metavar="N", help="作废申请编号。 Number of the proposal.")]
+_FIRST_OFFICER: Final = "officer-1"
+_SECOND_OFFICER: Final = "officer-2"
+
+
+def _office(directory: Path, province: Province | None, number: str, officer: str, *, as_json: bool) -> Office:
+    from cli.office import Office  # noqa: PLC0415  # as above
+
+    home = province or report_number.check(number).province
+    return Office(directory=directory, province=home, officer=officer, as_json=as_json)
+
+
+@office_app.command("revoke")
+def office_revoke(
+    number: _ReportNumber,
+    category: Annotated[
+        int,
+        typer.Option(parser=_category, metavar="CATEGORY", help=f"原因 why: {', '.join(_CATEGORIES)}。"),
+    ],
+    note: Annotated[
+        str,
+        typer.Option(
+            parser=_text,
+            metavar="TEXT",
+            help="说明，不写姓名，不对外。 Why, in words; no person's name; stays in the house.",
+        ),
+    ],
+    province: _IssuingHome = None,
+    officer: _Officer = _FIRST_OFFICER,
+    directory: _Directory = DEFAULT_DIRECTORY,
+    as_json: _Json = False,
+) -> None:
+    """提出作废（两人中的第一人）。 Propose to take a report back: first of two.
+
+    退出码 exit codes: 0 已完成 done; 1 未完成 not done; 2 用法有误 wrong usage. 本组各命令相同 the same for all of `office`.
+    """
+    from cli.office import propose  # noqa: PLC0415  # as above
+
+    why = report_status_pb2.RevocationCategory.ValueType(category)
+    raise typer.Exit(propose(_office(directory, province, number, officer, as_json=as_json), number, why, note))
+
+
+@office_app.command("confirm")
+def office_confirm(
+    proposal: _Proposal,
+    province: _Home,
+    officer: _Officer = _SECOND_OFFICER,
+    directory: _Directory = DEFAULT_DIRECTORY,
+    as_json: _Json = False,
+) -> None:
+    """复核作废（第二人），报告即时作废。 Confirm another officer's proposal: the report is revoked."""
+    from cli.office import confirm  # noqa: PLC0415  # as above
+
+    raise typer.Exit(confirm(_office(directory, province, "", officer, as_json=as_json), proposal))
+
+
+@office_app.command("withdraw")
+def office_withdraw(
+    proposal: _Proposal,
+    province: _Home,
+    officer: _Officer = _FIRST_OFFICER,
+    directory: _Directory = DEFAULT_DIRECTORY,
+    as_json: _Json = False,
+) -> None:
+    """撤回作废申请。 Give a proposal up; any officer of the home may."""
+    from cli.office import withdraw  # noqa: PLC0415  # as above
+
+    raise typer.Exit(withdraw(_office(directory, province, "", officer, as_json=as_json), proposal))
+
+
+@office_app.command("list")
+def office_list(
+    province: _Home,
+    officer: _Officer = _FIRST_OFFICER,
+    directory: _Directory = DEFAULT_DIRECTORY,
+    as_json: _Json = False,
+) -> None:
+    """列出待复核的作废申请。 List the proposals that wait for a second officer."""
+    from cli.office import list_proposals  # noqa: PLC0415  # as above
+
+    raise typer.Exit(list_proposals(_office(directory, province, "", officer, as_json=as_json)))
+
+
+@office_app.command("standing")
+def office_standing(
+    number: _ReportNumber,
+    province: _IssuingHome = None,
+    officer: _Officer = _FIRST_OFFICER,
+    directory: _Directory = DEFAULT_DIRECTORY,
+    as_json: _Json = False,
+) -> None:
+    """报告的当前状态及由来。 Where a report stands, and all that led there."""
+    from cli.office import show_standing  # noqa: PLC0415  # as above
+
+    raise typer.Exit(show_standing(_office(directory, province, number, officer, as_json=as_json), number))
+
+
+_Which = Annotated[Province, typer.Argument(parser=_province, metavar="PROVINCE", help="省（市）。 Which province.")]
+
+
+@province_app.command("stop")
+def province_stop(province: _Which, directory: _Directory = DEFAULT_DIRECTORY, as_json: _Json = False) -> None:
+    """停止一省（市）的适配器和网关，其余继续。 Stop a province's adapter and gateway; the others go on.
+
+    退出码 exit codes: 0 已停止 stopped; 1 未完成 not done.
+    """
+    from cli.provinces import stop  # noqa: PLC0415  # as above
+
+    raise typer.Exit(stop(directory, province, as_json=as_json))
+
+
+@province_app.command("start")
+def province_start(province: _Which, directory: _Directory = DEFAULT_DIRECTORY, as_json: _Json = False) -> None:
+    """恢复一省（市），地址不变。 Start a province again, at the same addresses.
+
+    退出码 exit codes: 0 已恢复 started; 1 未完成 not done.
+    """
+    from cli.provinces import start  # noqa: PLC0415  # as above
+
+    raise typer.Exit(start(directory, province, as_json=as_json))
 
 
 # --- The data desk ----------------------------------------------------------------------------------------------------

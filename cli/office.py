@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 from cli.calling import NotServedError, UnreachableError, gateway_channel, operator_tls
 from cli.layout import FederationError, Layout
@@ -23,13 +23,14 @@ from huren.envelope.v1 import envelope_pb2
 from huren.office.v1 import office_service_pb2 as wire
 from huren.office.v1 import office_service_pb2_grpc
 from huren.report.v1 import report_status_pb2
+from sandbox.pki import OFFICERS
 
 EXIT_DONE: Final = 0
 EXIT_NOT_DONE: Final = 1
 
 _TIMEOUT_S: Final = 30.0
 
-Stub = office_service_pb2_grpc.OfficeServiceAsyncStub
+Stub: TypeAlias = "office_service_pb2_grpc.OfficeServiceAsyncStub"
 T = TypeVar("T")
 
 
@@ -43,9 +44,7 @@ class Office:
     as_json: bool
 
 
-def propose(
-    office: Office, number: str, category: report_status_pb2.RevocationCategory.ValueType, note: str
-) -> int:
+def propose(office: Office, number: str, category: report_status_pb2.RevocationCategory.ValueType, note: str) -> int:
     """Proposes to take a report back. Returns the exit code."""
 
     async def call(stub: Stub) -> wire.ProposeRevocationResponse:
@@ -60,7 +59,8 @@ def propose(
         say(f"已提出作废 {number}，待另一名工作人员复核：编号 {revocation.proposal}。复核之前报告状态不变。")
         say("Proposed. The report stands as it is until another officer confirms.")
         place = ("--province", office.province.slug, "--dir", str(office.directory))
-        say(f"  {command('office', 'confirm', str(revocation.proposal), *place, '--officer', 'officer-2')}")
+        other = next(name for name in OFFICERS if name != office.officer)
+        say(f"  {command('office', 'confirm', str(revocation.proposal), *place, '--officer', other)}")
 
     return _run(office, call, show)
 
@@ -109,7 +109,7 @@ def list_proposals(office: Office) -> int:
             emit({"result": "proposals", "revocations": [revocation_document(one) for one in response.revocations]})
             return
         count = len(response.revocations)
-        say(f"{office.province.name_zh}待复核的作废申请{count}件 · {count} proposals wait for a second officer")
+        say(f"{office.province.name_zh}待复核的作废申请{count}件 · proposals that wait for a second officer: {count}")
         for one in response.revocations:
             category = category_document(one.category)
             when = local_time(one.proposed_at)
@@ -173,7 +173,8 @@ async def _called(office: Office, call: Callable[[Stub], Awaitable[T]]) -> T:
     tls = operator_tls(layout, envelope_pb2.MEMBER_ROLE_GATEWAY, office.officer)
     if not tls.certificate.exists():
         raise FederationError(
-            f"没有名为 {office.officer} 的工作人员证书", f"there is no officer's certificate of the name {office.officer}"
+            f"没有名为 {office.officer} 的工作人员证书",
+            f"there is no officer's certificate of the name {office.officer}",
         )
     async with gateway_channel(member, tls) as channel:
         stub: Stub = office_service_pb2_grpc.OfficeServiceStub(channel)

@@ -45,7 +45,9 @@ def _brought(directory: Path, province: Province, *, running: bool, as_json: boo
         emit({"result": "started" if running else "stopped", "province": province.slug})
     elif running:
         say(f"{province.name_zh}的适配器和网关已恢复，地址不变；办理中的申请会自动继续。")
-        say(f"Adapter and gateway of {province.name_en} are back at the same addresses; open requests go on by themselves.")
+        say(
+            f"Adapter and gateway of {province.name_en} are back at the same addresses; open requests go on by themselves."
+        )
     else:
         say(f"{province.name_zh}的适配器和网关已停止，其余省（市）继续运行。")
         say(f"Adapter and gateway of {province.name_en} are stopped; the others go on.")

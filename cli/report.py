@@ -1,7 +1,7 @@
 """`huren report`: asks a home as an enterprise would, with the enterprise's certificate, and checks what it gets.
 
-What comes is believed only after it was checked: a report by every rule, its PDF by the verifier. `cli/requests.py` has the words for
-what is no report yet.
+A report is believed, shown and saved only after it was checked by every rule. `cli/requests.py` has the words for what is no report
+yet, and for what a home says about one.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import json
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -24,15 +24,14 @@ from cli.requests import (
     contact_text,
     ended_document,
     ended_lines,
-    local_time,
     notice_document,
     notice_line,
     open_lines,
+    progress_line,
     standing_document,
     standing_lines,
 )
 from cli.requests import open_document as open_document
-from cli.requests import progress_line
 from cli.terminal import command, complain, emit, error_document, say, show_report
 from contract import report_number
 from contract.catalogue import published_catalogues
@@ -180,7 +179,7 @@ def list_notices(desk: Desk) -> int:
         if desk.as_json:
             emit({"result": "notices", "notices": [notice_document(notice) for notice in notices]})
         else:
-            say(f"登记地的通知共{len(notices)}条 · {len(notices)} notices of the home")
+            say(f"登记地的通知共{len(notices)}条 · notices of the home: {len(notices)}")
             for notice in notices:
                 say(notice_line(notice))
         return EXIT_DONE
@@ -416,8 +415,8 @@ def _guarded(desk: Desk, work: Callable[[], int]) -> int:
         _refuse(
             desk,
             "GATEWAY_UNREACHABLE",
-            f"{error.province.name_zh}网关未应答（{error.status}）。请确认 huren up 正在运行。",
-            f"The gateway of {error.province.name_en} did not answer ({error.status}). Does `huren up` run?",
+            f"{error.province.name_zh}网关未应答（{error.status}）。请确认 huren up 正在运行，且该省（市）未被停止。",
+            f"The gateway of {error.province.name_en} did not answer ({error.status}). Does `huren up` run, and the province?",
             province=error.province.slug,
         )
     except FederationError as error:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from google.protobuf.timestamp_pb2 import Timestamp
+
 from contract.catalogue import published_catalogues
 from contract.days import CHINA, china_day, from_timestamp
 from contract.errors import ErrorCode
@@ -15,7 +17,6 @@ from contract.province import Province
 from contract.reasons import CELL_REASONS, OUTCOME_REASONS, REFUSAL_REASONS, Words, cell_code, refusal_code
 from contract.wording import KIND_NAMES
 from gateway.reports.completion import EndReason
-from google.protobuf.timestamp_pb2 import Timestamp
 from huren.change.v1 import change_pb2
 from huren.common.v1 import common_pb2
 from huren.report.v1 import report_service_pb2 as wire
@@ -124,9 +125,7 @@ def open_lines(opened: wire.OpenRequest) -> Iterator[str]:
 def progress_line(opened: wire.OpenRequest) -> str:
     """The same in one line, for each change while somebody waits."""
     provinces = [_province_document(status) for status in opened.provinces]
-    said = [
-        f"{one['name']}{one['progress']['zh']}{f'（{why}）' if (why := _why(one)) else ''}" for one in provinces
-    ]
+    said = [f"{one['name']}{one['progress']['zh']}{f'（{why}）' if (why := _why(one)) else ''}" for one in provinces]
     return "；".join(said) or "正在查询 · being asked"
 
 

@@ -78,7 +78,9 @@ def gateway_command(layout: Layout, province: Province, *, again_at: Mapping[str
     me = MemberPeer(province, _GATEWAY)
     seal = layout.pki.seal(me)
     settings = (
-        _member_settings(layout, province, me, "gateway", trusting=Authority.CLIENTS, further={"officers": list(OFFICERS)})
+        _member_settings(
+            layout, province, me, "gateway", trusting=Authority.CLIENTS, further={"officers": list(OFFICERS)}
+        )
         + _table("listen", _listen(again_at, "grpc"))
         + _table("peers", {"directory": str(layout.members)})
         + _table("peers.tls", _tls(layout, me, Authority.MEMBERS))

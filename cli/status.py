@@ -1,8 +1,10 @@
-"""`huren status`: asks every member how it is."""
+"""`huren status`: asks every member how it is, and looks whether people reach each gateway's page for verification."""
 
 from __future__ import annotations
 
 import asyncio
+import urllib.error
+import urllib.request
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -28,6 +30,7 @@ _ADAPTER: Final = envelope_pb2.MEMBER_ROLE_ADAPTER
 _GATEWAY: Final = envelope_pb2.MEMBER_ROLE_GATEWAY
 _ROLES: Final = {_ADAPTER: Words("适配器", "adapter"), _GATEWAY: Words("网关", "gateway")}
 _WIDTH: Final = 120
+_OK: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,8 @@ class _Seen:
     status: status_service_pb2.GetMemberStatusResponse | None
     failure: tuple[str, Words] | None = None
     """Where there is no status: why, as a code and in words."""
+    page_failure: str | None = None
+    """Of a gateway: why its page for verification cannot be had. Empty: it can. None: not looked at."""
 
 
 def run(directory: Path, *, as_json: bool) -> int:
@@ -77,9 +82,25 @@ async def _ask(layout: Layout, member: Member, role: envelope_pb2.MemberRole.Val
         stub = status_service_pb2_grpc.StatusServiceStub(channel)
         try:
             request = status_service_pb2.GetMemberStatusRequest()
-            return _Seen(member.province, role, await stub.GetMemberStatus(request, timeout=_TIMEOUT_S))
+            status = await stub.GetMemberStatus(request, timeout=_TIMEOUT_S)
         except grpc.aio.AioRpcError as error:
             return _Seen(member.province, role, None, (error.code().name, Words("未应答", "no answer")))
+    page_failure = await asyncio.to_thread(_page_failure, member) if role == _GATEWAY else None
+    return _Seen(member.province, role, status, page_failure=page_failure)
+
+
+def _page_failure(member: Member) -> str:
+    """Why the page cannot be had, as any visitor would find; empty if it can."""
+    if not member.verification_url.startswith(("http://", "https://")):
+        return "NO_ADDRESS"
+    try:
+        with urllib.request.urlopen(f"{member.verification_url}/verify", timeout=_TIMEOUT_S) as answer:  # noqa: S310  # as checked
+            return "" if answer.status == _OK else str(answer.status)
+    except urllib.error.HTTPError as error:
+        with error:
+            return str(error.code)
+    except OSError as error:
+        return type(error).__name__
 
 
 def _row(seen: _Seen, now: datetime) -> dict[str, Any]:
@@ -104,6 +125,7 @@ def _row(seen: _Seen, now: datetime) -> dict[str, Any]:
         "desk_holding_up": None,
         "peers": None,
         "peers_asked": None,
+        "verification_page": None,
     }
     status = seen.status
     if status is None:
@@ -138,6 +160,9 @@ def _row(seen: _Seen, now: datetime) -> dict[str, Any]:
             f"{status.desk.holding_up} rows wait at the data desk and hold reports up",
         )
         problems.append(_problem("HOLDING_UP", words, count=status.desk.holding_up))
+    if seen.page_failure:
+        words = Words("核验页面无法访问", "the page for verification cannot be reached")
+        problems.append(_problem("PAGE_UNREACHABLE", words, detail=seen.page_failure))
     if stale:
         words = Words(f"{len(stale)}项数据未按时更新", f"{len(stale)} sources are too old")
         problems.append(_problem("SOURCES_STALE", words, count=len(stale)))
@@ -160,7 +185,11 @@ def _row(seen: _Seen, now: datetime) -> dict[str, Any]:
             "desk_holding_up": status.desk.holding_up,
         }
     else:
-        row |= {"peers": len(status.peers), "peers_asked": len(status.peers) - len(resting)}
+        row |= {
+            "peers": len(status.peers),
+            "peers_asked": len(status.peers) - len(resting),
+            "verification_page": not seen.page_failure,
+        }
     return row
 
 
@@ -176,7 +205,7 @@ def _failure_words(province: Province, reason: str) -> Words:
 
 def _table(rows: list[dict[str, Any]]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for head in ("成员", "", "状态", "清单", "新鲜", "最早数据", "待处理", "密钥/证书天", "时差s", "询问"):
+    for head in ("成员", "", "状态", "清单", "新鲜", "最早数据", "待处理", "密钥/证书天", "时差s", "询问", "核验页"):
         table.add_column(head, no_wrap=True)
     for row in rows:
         oldest = row["oldest_data"]
@@ -191,6 +220,7 @@ def _table(rows: list[dict[str, Any]]) -> Table:
             _share(row["key_days"], row["certificate_days"]),
             "" if row["clock_offset_s"] is None else str(row["clock_offset_s"]),
             _share(row["peers_asked"], row["peers"]),
+            {None: "", True: "可访问", False: "不可访问"}[row["verification_page"]],
         )
     return table
 

@@ -92,20 +92,22 @@ def _show_commands(running: Running, directory: str) -> None:
     code = next(iter(running.layout.cast().values()))["uscc"]
     place = ("--dir", directory)
     stopped = running.provinces[-1].slug if Province.HEBEI not in running.provinces else Province.HEBEI.slug
+    anywhere = running.announced[f"{running.provinces[-1].slug}-gateway"]["public"]
     steps: tuple[tuple[str, tuple[tuple[str, ...], ...]], ...] = (
         (
-            "申请、核验 · ask for a report, then verify it:",
+            "申请，再到任一省（市）核验 · ask for a report, then verify it anywhere:",
             (
                 ("report", "request", code, "--out", _REPORTS, *place),
-                ("verify", f"{_REPORTS}/HR….pdf", "--online", *place),
+                ("verify", f"{_REPORTS}/HR….pdf", "--online", anywhere, *place),
             ),
         ),
         (
             "停止一省（市）再申请：办理中；恢复后自动出具 · a province stops; the report comes by itself when it is back:",
             (
                 ("province", "stop", stopped, *place),
-                ("report", "request", code, "--out", _REPORTS, "--wait", *place),
+                ("report", "request", code, "--out", _REPORTS, *place),
                 ("province", "start", stopped, *place),
+                ("report", "notices", code, *place),
             ),
         ),
         (

@@ -1,11 +1,11 @@
 """Checking what a home says about where its report stands, and what the clock alone says.
 
- T-1  The envelope decodes strictly, its payload is a report status, the signature verifies.
- T-2  The payload parses, keeps the declared constraints, holds no unknown value and demands nothing unknown.
- T-3  The signer is the gateway that issued the report.
- T-4  It is about that report: number and statement id are the report's.
- T-5  It was not issued in the future, and the day that it names, if any, exists and is not after its issue.
- T-6  Where it says VALID or EXPIRED, it is fresh. What is superseded or revoked stays so, however old the word of it is.
+ ST-1  The envelope decodes strictly, its payload is a report status, the signature verifies.
+ ST-2  The payload parses, keeps the declared constraints, holds no unknown value and demands nothing unknown.
+ ST-3  The signer is the gateway that issued the report.
+ ST-4  It is about that report: number and statement id are the report's.
+ ST-5  It was not issued in the future, and the day that it names, if any, exists and is not after its issue.
+ ST-6  Where it says VALID or EXPIRED, it is fresh. What is superseded or revoked stays so, however old the word of it is.
 
 Whether a listed record is no longer disclosed needs nobody's word: the record says until when it is, and the day after that the
 report is superseded (`superseded_by_clock`).
@@ -70,7 +70,7 @@ def check_status(
     issuer: Province,
     at: datetime,
 ) -> report_status_pb2.ReportStatus:
-    """Applies T-1 to T-6.
+    """Applies ST-1 to ST-6.
 
     Args:
         envelope: What the home signed.
@@ -87,8 +87,8 @@ def check_status(
         StatusError: The first rule that is broken.
     """
     try:
-        statement = verifier.verify(envelope, expect=frozenset({REPORT_STATUS}))  # T-1
-        status = parse(statement, report_status_pb2.ReportStatus)  # T-2
+        statement = verifier.verify(envelope, expect=frozenset({REPORT_STATUS}))  # ST-1
+        status = parse(statement, report_status_pb2.ReportStatus)  # ST-2
     except EnvelopeError as error:
         raise StatusError(StatusFault.STATUS_NOT_STRICT, str(error)) from error
     except VerificationError as error:
@@ -96,12 +96,12 @@ def check_status(
     except PayloadError as error:
         raise StatusError(StatusFault.STATUS_MALFORMED, str(error)) from error
     signer = statement.signer
-    if signer.role != envelope_pb2.MEMBER_ROLE_GATEWAY or signer.member != issuer:  # T-3
+    if signer.role != envelope_pb2.MEMBER_ROLE_GATEWAY or signer.member != issuer:  # ST-3
         raise StatusError(StatusFault.STATUS_OF_ANOTHER_HOME, f"member {signer.member}")
-    if status.report_number != report_number or report_statement_id not in {None, status.report_statement_id}:  # T-4
+    if status.report_number != report_number or report_statement_id not in {None, status.report_statement_id}:  # ST-4
         raise StatusError(StatusFault.STATUS_OF_ANOTHER_REPORT, status.report_number)
-    _require_possible(status, statement.issued_at, at)  # T-5
-    if status.state not in _LASTING and at - statement.issued_at > FRESH_FOR:  # T-6
+    _require_possible(status, statement.issued_at, at)  # ST-5
+    if status.state not in _LASTING and at - statement.issued_at > FRESH_FOR:  # ST-6
         raise StatusError(StatusFault.STATUS_NOT_FRESH, f"{statement.issued_at:%F %T}Z")
     return status
 

@@ -99,6 +99,7 @@ class Parts:
         patience: How long the answers of one try are awaited.
         completion: How an open request is gone on with.
         at_once: How many pieces of durable work at a time.
+        lease: After so long without a sign of life, work is another replica's.
         officers: Names of its officers.
         messages_url: Where notices are posted. None: nowhere.
         seal: What PDFs are sealed with.
@@ -125,6 +126,7 @@ class Parts:
     trust_directory: Path
     public_url: Callable[[], str]
     at_once: int = 8
+    lease: timedelta = timedelta(seconds=10)
     officers: frozenset[str] = frozenset()
     messages_url: str | None = None
     trusted_proxies: int = 0
@@ -167,7 +169,7 @@ def compose(parts: Parts, neighbours: tuple[Neighbour, ...], observer: Observer)
     """The services on their parts."""
     verifier = Verifier(parts.trust)
     signer = Signer(parts.key, issuer=parts.province, role=envelope_pb2.MEMBER_ROLE_GATEWAY)
-    queue = WorkQueue(parts.database, owner=secrets.token_hex(8))
+    queue = WorkQueue(parts.database, owner=secrets.token_hex(8), clock=parts.clock, lease=parts.lease)
     notices = Notices(parts.database, queue, platform_url=parts.messages_url)
     transfers = Transfers(
         province=parts.province,
@@ -306,7 +308,7 @@ def _worker(parts: Parts, queue: WorkQueue, reports: ReportService, notices: Not
         COMPLETE: Handler(run=reports.go_on),
         NOTIFY: Handler(run=notices.hand_on, give_up_after=_MOST_NOTICE_TRIES),
     }
-    return Worker(queue, handlers, clock=parts.clock, lease=reports.lease, at_once=parts.at_once)
+    return Worker(queue, handlers, clock=parts.clock, at_once=parts.at_once)
 
 
 _MOST_NOTICE_TRIES: Final = 30
@@ -435,6 +437,7 @@ async def _parts(settings: GatewaySettings, base: Foundation, path: Path, stack:
         trust_directory=settings.trust,
         public_url=lambda: settings.public.url or directory.members[settings.home].verification_url,
         at_once=completion.at_once,
+        lease=timedelta(seconds=completion.lease_s),
         officers=frozenset(settings.officers),
         messages_url=settings.messages.url if settings.messages else None,
         trusted_proxies=settings.public.trusted_proxies,

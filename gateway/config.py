@@ -77,12 +77,15 @@ class CompletionSettings(Settings):
         first_pause_s: Before the second try; each further one is twice as long, with jitter.
         longest_pause_s: Never longer than this.
         at_once: How many requests at a time.
+        lease_s: A replica that gives no sign of life for so long has lost its work to the others. Replicas' clocks may differ by
+            much less.
     """
 
     hours: Annotated[float, Field(gt=0, le=24 * 60)] = 72
     first_pause_s: Annotated[float, Field(gt=0)] = 5
     longest_pause_s: Annotated[float, Field(gt=0)] = 300
     at_once: Annotated[int, Field(ge=1, le=256)] = 8
+    lease_s: Annotated[float, Field(ge=1, le=600)] = 10
 
 
 class MessagesSettings(Settings):

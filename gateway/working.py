@@ -27,6 +27,9 @@ _log: Final = structlog.get_logger(__name__)
 _LOOK_EVERY_S: Final = 1.0
 """What another replica, or a caller, put back is seen this soon."""
 
+_LONGEST_RUN_S: Final = 600.0
+"""A handler that takes longer hangs."""
+
 _STORE_PAUSE_S: Final = 1.0
 _FIRST_PAUSE: Final = timedelta(seconds=5)
 _LONGEST_PAUSE: Final = timedelta(minutes=10)
@@ -58,7 +61,6 @@ class Worker:
         handlers: Mapping[WorkKind, Handler],
         *,
         clock: Clock,
-        lease: timedelta,
         at_once: int,
     ) -> None:
         """Takes what it needs.
@@ -67,13 +69,11 @@ class Worker:
             queue: Where work is taken from.
             handlers: Who does which kind.
             clock: What time it is.
-            lease: For how long work is held; longer than any handler takes.
             at_once: How many pieces at a time.
         """
         self._queue = queue
         self._handlers = handlers
         self._clock = clock
-        self._lease = lease
         self._free = asyncio.Semaphore(at_once)
 
     async def run(self) -> None:
@@ -90,7 +90,7 @@ class Worker:
 
     async def _take(self) -> Work | None:
         try:
-            return await self._queue.take(self._clock(), self._lease)
+            return await self._queue.take()
         except StoreUnavailableError as error:
             _log.warning("no work taken", reason=str(error))
             await asyncio.sleep(_STORE_PAUSE_S)
@@ -103,7 +103,7 @@ class Worker:
                 await self._failed(work, f"no handler of {work.kind}", give_up_after=None)
                 return
             try:
-                async with asyncio.timeout(self._lease.total_seconds()):
+                async with self._queue.keeping(work), asyncio.timeout(_LONGEST_RUN_S):
                     await handler.run(work)
             except StoreUnavailableError as error:
                 _log.warning("work not done", kind=work.kind, reason=str(error))

@@ -26,7 +26,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict
 from sqlalchemy import Column, Connection, LargeBinary, MetaData, Table, func, insert, inspect, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -82,7 +82,7 @@ class Manifest(BaseModel):
         program: Name of the set of tables.
         member: Whose it is.
         revision: Of the tables.
-        created_at: When the state was read that it holds, ISO 8601 in UTC.
+        created_at: When the state was read that it holds.
         tables: Each after those that it refers to.
     """
 
@@ -92,7 +92,7 @@ class Manifest(BaseModel):
     program: str
     member: str
     revision: str
-    created_at: str
+    created_at: AwareDatetime
     tables: tuple[BackedUpTable, ...]
 
     @property
@@ -125,7 +125,7 @@ async def back_up(database: Database, tables: TableSet, path: Path, *, member: s
             program=tables.name,
             member=member,
             revision=revision,
-            created_at=at.astimezone(UTC).isoformat(),
+            created_at=at.astimezone(UTC),
             tables=tuple(written),
         )
         archive.writestr(_entry(_MANIFEST), manifest.model_dump_json(indent=1))

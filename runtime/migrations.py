@@ -16,6 +16,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from alembic.operations import Operations
@@ -80,10 +81,12 @@ class TableSet:
     @property
     def history(self) -> tuple[str, ...]:
         """All revisions, oldest first."""
-        return tuple(script.revision for script in reversed(list(self._scripts().walk_revisions())))
+        return tuple(script.revision for script in reversed(list(_scripts(self.revisions).walk_revisions())))
 
-    def _scripts(self) -> ScriptDirectory:
-        return ScriptDirectory(self.revisions, version_locations=[self.revisions])
+
+@cache
+def _scripts(folder: Path) -> ScriptDirectory:
+    return ScriptDirectory(folder, version_locations=[folder])
 
 
 async def migrate(database: Database, tables: TableSet) -> str | None:
@@ -126,7 +129,7 @@ def revision_of(connection: Connection, tables: TableSet) -> str | None:
 
 def _upgrade(connection: Connection, tables: TableSet, target: str) -> str | None:
     context = _context(connection, tables)
-    scripts = tables._scripts()  # noqa: SLF001  # one idea in one module
+    scripts = _scripts(tables.revisions)
     found = context.get_current_revision()
     if found is not None and found not in tables.history:
         raise SchemaError(

@@ -19,7 +19,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-MAX_WORK_BYTES: Final = 128 * 1024 * 1024
+from contract.report_file import STATEMENT_MEDIA_TYPE
+
+MAX_WORK_BYTES: Final = 96 * 1024 * 1024
 """Read from streams and inflated out of them, all of a file together. A report of 10 000 records has a few megabytes."""
 
 MAX_STREAMS: Final = 100_000
@@ -40,6 +42,9 @@ _HEAD_BYTES: Final = 64
 _DICTIONARY_BYTES: Final = 512
 """How far before a stream its dictionary is looked at."""
 
+_DECLARED: Final = STATEMENT_MEDIA_TYPE.partition("/")[2].encode()
+"""Part of the media type that the embedded file is declared with: a name in the file's own dictionary, which is never packed."""
+
 _EMBEDDED_FILE: Final = re.compile(rb"/EmbeddedFile(?![A-Za-z])")
 _IMAGE: Final = re.compile(rb"/Subtype\s{0,8}/Image")
 _FIRST_FIELD: Final = b"\n"
@@ -56,7 +61,7 @@ class PdfContent:
 
     Attributes:
         statements: The reports' statements in Flate streams, at most two.
-        holds_statement: There is one, in whatever form that can be seen.
+        holds_statement: There is one, readable or not, or it is declared.
         embedded_files: How many embedded files are declared.
         is_images_only: There are images and no font: a scan, a photo or a screen shot.
         is_encrypted: It says that it is.
@@ -94,7 +99,7 @@ def read_pdf(data: bytes) -> PdfContent:
             has_font = b"/Font" in _inflate(data, start, budget.left, budget)
     return PdfContent(
         statements=tuple(statements),
-        holds_statement=bool(statements) or REPORT_MARK in data,
+        holds_statement=bool(statements) or _DECLARED in data,
         embedded_files=len(_EMBEDDED_FILE.findall(data)),
         is_images_only=has_image and not has_font,
         is_encrypted=b"/Encrypt" in data,

@@ -1,16 +1,16 @@
 """The home's seal on a PDF: a signature over every byte of the file but its own (docs/protocols/report-verification.md, section 5).
 
- S-1  There is one `/ByteRange`, from the first byte to the last, around one gap; what stands in the gap is `<`, hex, `>`.
- S-2  The gap holds a CMS signature in its one accepted form, then nothing but zeros.
- S-3  It is over the bytes outside the gap, by the key of the certificate in it.
- S-4  The trust data has that certificate, as the seal of a member.
- S-5  The certificate counts at the time that the signature names.
+ SE-1  There is one `/ByteRange`, from the first byte to the last, around one gap; what stands in the gap is `<`, hex, `>`.
+ SE-2  The gap holds a CMS signature in its one accepted form, then nothing but zeros.
+ SE-3  The trust data has the signer's certificate, byte for byte, as the seal of a member.
+ SE-4  The signature is over the bytes outside the gap, by that certificate's key. Further certificates each issued the one before.
+ SE-5  The certificate counts at the time that the signature names.
 
 That the member is the issuer of the statement in the file is checked where the statement is (verifier/verify.py).
 
 One form is accepted, so that no byte of the file can be changed unseen, those of the signature included: the CMS structure is made
-again from the certificates, the signed attributes and the signature, and compared. The certificates that are not the signer's must
-each have issued the one before.
+again from the certificates, the signed attributes and the signature, and compared. No certificate decides anything by what it says:
+the signer's is known from the trust data.
 """
 
 from __future__ import annotations
@@ -40,19 +40,19 @@ class SealFault(StrEnum):
     """Why a seal does not count."""
 
     SEAL_MISSING = "SEAL_MISSING"
-    """S-1: there is no signature."""
+    """SE-1: there is no signature."""
     SEVERAL_SIGNATURES = "SEVERAL_SIGNATURES"
-    """S-1: there is another signature besides."""
+    """SE-1: there is another signature besides."""
     CHANGED_AFTER_SEALING = "CHANGED_AFTER_SEALING"
-    """S-1: the file goes on behind what is sealed, or ends before."""
+    """SE-1: the file goes on behind what is sealed, or ends before."""
     SEAL_MALFORMED = "SEAL_MALFORMED"
-    """S-1, S-2: the signature is not in the one accepted form."""
-    CONTENT_DIFFERS = "CONTENT_DIFFERS"
-    """S-3: the file is not the one that was sealed."""
+    """SE-1, SE-2: the signature is not in the one accepted form."""
     SEAL_UNKNOWN = "SEAL_UNKNOWN"
-    """S-4: the trust data does not have the certificate."""
+    """SE-3: the trust data does not have the certificate."""
+    CONTENT_DIFFERS = "CONTENT_DIFFERS"
+    """SE-4: the file is not the one that was sealed."""
     SEAL_NOT_IN_FORCE = "SEAL_NOT_IN_FORCE"
-    """S-5: the certificate was not yet or no longer in force, or is compromised."""
+    """SE-5: the certificate was not yet or no longer in force, or is compromised."""
 
 
 UNTRUSTED: Final = frozenset({SealFault.SEAL_UNKNOWN, SealFault.SEAL_NOT_IN_FORCE})
@@ -85,31 +85,33 @@ class CheckedSeal:
 
 
 def check_seal(data: bytes, *, trust: TrustStore) -> CheckedSeal:
-    """Applies S-1 to S-5.
+    """Applies SE-1 to SE-5.
 
     Raises:
         SealCheckError: The first rule that is broken.
     """
-    gap = _gap(data)  # S-1
+    gap = _gap(data)  # SE-1
     try:
-        signature = _signature(gap.cms)  # S-2
-        certificate = x509.load_der_x509_certificate(signature.certificate)
-        key = certificate.public_key()
+        signature = _signature(gap.cms)  # SE-2
         sealed_at = _sealed_at(data[gap.end :])
     except _NOT_OURS as error:
         raise SealCheckError(SealFault.SEAL_MALFORMED, str(error) or type(error).__name__) from error
-    _require_over(data, gap, signature, key)  # S-3
-    digest = certificate_digest(signature.certificate)
+    digest = certificate_digest(signature.certificates[0])
     entry = trust.seals.get(digest)
-    if entry is None or entry.member not in frozenset(Province):  # S-4
+    if entry is None or entry.member not in frozenset(Province):  # SE-3
         raise SealCheckError(SealFault.SEAL_UNKNOWN, digest)
-    if not entry.counts_at(sealed_at):  # S-5
+    _require_over(data, gap, signature, entry.public_key)  # SE-4
+    try:
+        _require_chain(signature.certificates)
+    except _NOT_OURS as error:
+        raise SealCheckError(SealFault.SEAL_MALFORMED, "certificates") from error
+    if not entry.counts_at(sealed_at):  # SE-5
         raise SealCheckError(SealFault.SEAL_NOT_IN_FORCE, digest)
     return CheckedSeal(
         member=Province(entry.member),
         sealed_at=sealed_at,
         sha256=digest,
-        name=certificate.subject.rfc4514_string(),
+        name=x509.load_der_x509_certificate(entry.certificate).subject.rfc4514_string(),
     )
 
 
@@ -122,8 +124,9 @@ _NOT_OURS: Final = (
     OverflowError,
     RecursionError,
     UnsupportedAlgorithm,
+    x509.InvalidVersion,
 )
-"""What the readers of ASN.1 raise for bytes that are something else; fuzzing found no other (tests/verifier/test_seal_check.py)."""
+"""What readers of ASN.1 and certificates raise for other bytes; fuzzing found no more (tests/verifier/test_pdf.py)."""
 
 _BYTE_RANGE: Final = re.compile(rb"/ByteRange ?\[ ?0 ([1-9][0-9]{0,9}) ([1-9][0-9]{0,9}) ([1-9][0-9]{0,9}) ?\]")
 _GAP: Final = re.compile(rb"<([0-9A-F]{2,65536})>")
@@ -142,7 +145,7 @@ class _Gap:
 
 
 def _gap(data: bytes) -> _Gap:
-    count = data.count(b"/ByteRange")  # S-1
+    count = data.count(b"/ByteRange")  # SE-1
     if count == 0:
         raise SealCheckError(SealFault.SEAL_MISSING)
     if count > 1:
@@ -167,13 +170,13 @@ class _Signature:
     """A CMS signature, taken apart.
 
     Attributes:
-        certificate: The signer's (DER).
+        certificates: DER; the signer's first.
         attributes: The signed attributes, as they are signed.
         digest: Of the bytes outside the gap, as the attributes name it.
         value: The signature over the attributes.
     """
 
-    certificate: bytes
+    certificates: tuple[bytes, ...]
     attributes: bytes
     digest: bytes
     value: bytes
@@ -196,9 +199,8 @@ def _signature(padded: bytes) -> _Signature:
         if one.serial_number == issuer_and_serial["serial_number"].native
         and one.issuer.dump() == issuer_and_serial["issuer"].dump()
     ]
-    _require_chain([signer.dump(), *(one.dump() for one in certificates if one is not signer)])
     return _Signature(
-        certificate=signer.dump(),
+        certificates=(signer.dump(), *(one.dump() for one in certificates if one is not signer)),
         attributes=info["signed_attrs"].untag().dump(),
         digest=_digest(info["signed_attrs"], signer.dump()),
         value=info["signature"].native,
@@ -249,7 +251,7 @@ _SHA256: Final = bytes.fromhex("300d06096086480165030402010500")
 _SHA256_RSA: Final = bytes.fromhex("300d06092a864886f70d01010b0500")
 
 
-def _require_chain(encoded: list[bytes]) -> None:
+def _require_chain(encoded: tuple[bytes, ...]) -> None:
     """Each certificate issued the one before; the last, where there are several, itself."""
     certificates = [x509.load_der_x509_certificate(one) for one in encoded]
     for subject, issuer in zip(certificates, [*certificates[1:], certificates[-1]], strict=True):
@@ -277,9 +279,7 @@ def _digest(attributes: Any, certificate: bytes) -> bytes:
 _ATTRIBUTES: Final = frozenset({"content_type", "message_digest", "signing_certificate_v2"})
 
 
-def _require_over(data: bytes, gap: _Gap, signature: _Signature, key: object) -> None:
-    if not isinstance(key, RSAPublicKey):
-        raise SealCheckError(SealFault.SEAL_MALFORMED, "no RSA key")
+def _require_over(data: bytes, gap: _Gap, signature: _Signature, key: RSAPublicKey) -> None:
     try:
         key.verify(signature.value, signature.attributes, PKCS1v15(), SHA256())
     except InvalidSignature as error:

@@ -11,9 +11,11 @@ from rich.table import Table
 from contract.days import CHINA, from_timestamp
 from contract.outcome import Admitted
 from contract.province import Province
+from contract.report_check import CheckedReport
+from contract.wording import SPECIMEN, SPECIMEN_EN
 from huren.report.v1 import report_status_pb2
 from verifier.terminal import bold, out, say, show_report, visible, wide
-from verifier.verdict import Result, china_time
+from verifier.verdict import Result, Verdict, china_time
 
 REASONS: Final = {
     "SEAL_MISSING": ("文件没有出具单位的签署", "the file bears no seal"),
@@ -96,7 +98,10 @@ def result_document(result: Result, *, note: str = "") -> dict[str, Any]:
 def show_result(result: Result, *, note: str = "") -> None:
     """The result for a person. The verdict stands last, where the eye rests; no colour carries a meaning."""
     if result.checked is not None:
-        show_report(result.checked)
+        if result.verdict in _SHOWN_WHOLE:
+            show_report(result.checked)
+        else:
+            _show_whose(result.checked)
         say()
         wide().print(_signer_table(result))
         if (at := result.status_at) is not None and result.status is not None:
@@ -113,6 +118,18 @@ def show_result(result: Result, *, note: str = "") -> None:
     if note:
         say(f"未能联网核验 not verified online: {note}")
     show_trust(result.trust_published_at, result.at)
+
+
+_SHOWN_WHOLE: Final = frozenset({Verdict.VALID, Verdict.AUTHENTIC_STATUS_NOT_CHECKED})
+"""Of a report that does not stand as issued no conclusion is shown: somebody might rely on it."""
+
+
+def _show_whose(checked: CheckedReport) -> None:
+    report = checked.report
+    if report.specimen:
+        say(f"{SPECIMEN}  {SPECIMEN_EN}")
+    say(f"报告编号 number: {report.report_number}")
+    say(f"主体 subject: {report.subject.name} {report.subject.uscc}")
 
 
 def show_trust(published_at: datetime | None, at: datetime) -> None:

@@ -157,7 +157,6 @@ _IMAGES: Final = (
     b"II*\x00",  # TIFF
     b"MM\x00*",
     b"GIF8",
-    b"BM",
     b"\x00\x00\x00\x0cjP  \r\n\x87\n",  # JPEG 2000
 )
 _HEIF_BRANDS: Final = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"avif"})

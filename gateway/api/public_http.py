@@ -19,7 +19,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+import traceback
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from time import monotonic as machine_monotonic
@@ -177,6 +178,8 @@ class _Handlers:
             return await handler(request)
         except Problem as problem:
             return self._told(request, problem)
+        except HurenError as error:
+            return self._told(request, Problem(error))
         except web.HTTPException as error:
             return self._told(request, _routing_problem(error))
         except (web.RequestPayloadError, ConnectionError) as error:
@@ -184,8 +187,10 @@ class _Handlers:
             return self._told(request, _malformed("请求内容未完整送达", "the body broke off"))
         except StoreUnavailableError:
             return self._told(request, Problem(HurenError(ErrorCode.STORE_UNAVAILABLE, retry_after=_COME_BACK)))
-        except Exception:  # noqa: BLE001  # told as INTERNAL, and nothing else
-            _log.exception("public request failed", path=request.path)
+        except Exception as error:  # noqa: BLE001  # told as INTERNAL, and nothing else
+            # Neither message nor variables, as a logged exception has them: a code may stand in them.
+            where = "".join(traceback.format_tb(error.__traceback__))
+            _log.error("public request failed", path=request.path, error=type(error).__name__, where=where)
             return self._told(request, Problem(HurenError(ErrorCode.INTERNAL)))
 
     def _admit(self, request: web.Request) -> None:
@@ -199,10 +204,16 @@ class _Handlers:
             raise Problem(HurenError(ErrorCode.OVERLOADED, retry_after=timedelta(seconds=wait_s)))
 
     def _told(self, request: web.Request, problem: Problem) -> web.StreamResponse:
-        if request.path != "/verify":
-            return problem.response()
-        told = Words("未能核验", problem.zh.removesuffix("。"), problem.en.removesuffix("."))
-        return self._html(words_html(told), headline=told.headline, status=problem.status, headers=problem.headers)
+        if request.path == "/verify":
+            told = Words("未能核验", problem.zh.removesuffix("。"), problem.en.removesuffix("."))
+            response = self._html(
+                words_html(told), headline=told.headline, status=problem.status, headers=problem.headers
+            )
+        else:
+            response = problem.response()
+        if not request.content.at_eof():
+            response.force_close()  # the rest of the body is of no use
+        return response
 
     def _html(
         self, result: str, *, headline: str = "", status: int = 200, headers: Mapping[str, str] | None = None
@@ -306,7 +317,7 @@ class _Handlers:
     def _units(self) -> Mapping[Province, str]:
         return {province: member.unit for province, member in self._parts.directory.members.items()}
 
-    async def _by_file(self, chunks: AsyncIterator[bytes] | Any) -> FileResult:
+    async def _by_file(self, chunks: AsyncIterable[bytes]) -> FileResult:
         try:
             return await self._parts.by_file.verify_file(chunks, at=self._parts.clock(), caller=CALLER)
         except FileTooLargeError as error:
@@ -328,7 +339,6 @@ class _Handlers:
                 "请改用同一报告的 .report 文件（远小于 .json），或者输入编号和核验码核验。",
                 "Use the .report file of the same report, which is much smaller than its .json form, or verify by number and code.",
             ),
-            headers={"Connection": "close"},
         )
 
 
@@ -402,7 +412,7 @@ def _too_slow() -> Problem:
 
 
 def _text_too_large() -> Problem:
-    return Problem(HurenError(ErrorCode.REQUEST_TOO_LARGE, limit=_MAX_TEXT_BYTES), headers={"Connection": "close"})
+    return Problem(HurenError(ErrorCode.REQUEST_TOO_LARGE, limit=_MAX_TEXT_BYTES))
 
 
 def _routing_problem(error: web.HTTPException) -> Problem:

@@ -16,7 +16,7 @@ from contract.days import CHINA, from_timestamp
 from contract.province import Province
 from contract.wording import CELL_LEGEND, CELL_WORDS, KIND_NAMES, SPECIMEN, SPECIMEN_EN, TITLE
 from gateway.federation.directory import Member
-from gateway.verification.words import COMPARE, FREE, HOME_UNREACHABLE, Words
+from gateway.verification.words import FREE, HOME_UNREACHABLE, Words
 from huren.fragment.v1 import fragment_pb2
 from huren.report.v1 import verification_service_pb2 as wire
 
@@ -92,7 +92,7 @@ def comparison_html(comparison: wire.Comparison | None) -> str:
     tables = "".join(_table(comparison, kind, name) for kind, name in KIND_NAMES.items())
     legend = "；".join(f"{word}：{meaning}" for word, meaning, _ in CELL_LEGEND)
     mark = _specimen() if comparison.specimen else ""
-    return f'<p class="compare">{COMPARE}。</p>{mark}{_list(facts)}{tables}<p class="hint">{escape(legend)}。</p>'
+    return f'{mark}{_list(facts)}{tables}<p class="hint">{escape(legend)}。</p>'
 
 
 def file_html(document: Mapping[str, object]) -> str:

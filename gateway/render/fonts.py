@@ -1,10 +1,11 @@
 """The fonts of the pages, and which characters they have.
 
-- Noto Serif SC for text, Noto Sans SC for headings: from the package `pylopdf-fonts-zh-cn`, installed with the program. Nothing else is
-  used, neither the system's fonts nor those that come with Typst: the same report has the same bytes on every machine.
+- Noto Serif SC for text, Noto Sans SC for headings: from the package `pylopdf-fonts-zh-cn`, installed with the program. Nothing
+  else is used, neither the system's fonts nor those that come with Typst: the same report has the same bytes on every machine.
 - Both have all of the unified ideographs (U+4E00 to U+9FFF) and of extension A, and few of the later extensions.
-- A character that is not in both of them is printed as its code, 〔U+20BB7〕: visible, and never a blank or a box. So are characters that
-  one does not see: control and format characters (also those that reverse the order of writing), variation selectors, private use.
+- A character that is not in both of them is printed as its code, 〔U+20BB7〕: visible, and never a blank or a box. So are those
+  that one does not see: control and format characters (also those that reverse the order of writing), variation selectors,
+  private use.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import pylopdf_fonts_zh_cn
-from fontTools.pens.svgPathPen import SVGPathPen
-from fontTools.pens.transformPen import TransformPen
-from fontTools.ttLib import TTFont
+from fontTools.pens.svgPathPen import SVGPathPen  # type: ignore[import-untyped]
+from fontTools.pens.transformPen import TransformPen  # type: ignore[import-untyped]
+from fontTools.ttLib import TTFont  # type: ignore[import-untyped]
 from typst import Fonts
 
 FONT_FILES: Final = (pylopdf_fonts_zh_cn.serif_path(), pylopdf_fonts_zh_cn.sans_path())

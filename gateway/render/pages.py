@@ -1,8 +1,8 @@
 """Making pages in a process of their own: outside the event loop, a few at a time, bounded in time and memory.
 
-A compiler has no limit of its own, and a thread cannot be stopped. So a program that serves others starts this module for each file,
-gives it the order on the standard input, takes the PDF from the standard output, and stops it in the end. What it costs is the start
-of the process, a fraction of a second.
+A compiler has no limit of its own, and a thread cannot be stopped. So a program that serves others starts this module for each
+file, gives it the order on the standard input, takes the PDF from the standard output, and stops it in the end. What it costs
+is the start of a process, a fraction of a second.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from gateway.render.sheet import Sheet, render_sheet
 from gateway.render.typesetter import PagesError
 
 MAX_TIME: Final = timedelta(minutes=5)
-"""How long one file may take. A report of 500 records takes some seconds."""
+"""How long one file may take. A report of 500 records takes some seconds, one of 5 000 half a minute."""
 
 MAX_MEMORY_BYTES: Final = 4 * 1024**3
-"""Address space of the process that makes one file, fonts and libraries included."""
+"""Address space of the process that makes one file, fonts and libraries included: enough for 5 000 records, not for 10 000."""
 
 
 class ReportPages:
@@ -96,6 +96,7 @@ def main() -> None:
     """One order on the standard input, one PDF on the standard output. Argument: address space in bytes."""
     limit = int(sys.argv[1])
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # running out of memory aborts, and a core would hold the report
     try:
         pdf = _obeyed(json.load(sys.stdin.buffer))
     except (PagesError, MemoryError) as error:

@@ -1,7 +1,8 @@
 """The pages of a report: PDF, not yet sealed.
 
-Everything that the pages say comes from the report's document (contract/document.py); what is printed besides, the QR code, the typed code
-and the addresses, is `Printed`. The statement is attached, byte for byte, as the only file. The same report has the same bytes.
+Everything that the pages say comes from the report's document (contract/document); what is printed besides, the QR code, the
+typed code and the addresses, is `Printed`. The statement is attached, byte for byte, as the only file. The same report has the
+same bytes.
 """
 
 from __future__ import annotations

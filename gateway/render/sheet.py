@@ -1,7 +1,7 @@
 """The progress sheet (办理进度单) of a request that has not come to a report.
 
-It tells who has answered and who has not, and for what reason. It says nothing about what was found: no verdict, no cell, no record, and it
-has no report number, no QR code and no seal. So that nobody takes it for a report, every page says so.
+It tells who has answered and who has not, and for what reason. It says nothing about what was found: no verdict, no cell, no
+record, and it has no report number, no QR code and no seal. So that nobody takes it for a report, every page says so.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _TELLABLE: Final = frozenset(
         fragment_pb2.UNAVAILABLE_REASON_MAINTENANCE,
     }
 )
-"""Reasons that hold for everybody. The others come of rows that may be the subject's, and a sheet is handed on: they are not told."""
+"""Reasons that hold for everybody. The others come of rows that may be the subject's, and a sheet is handed on: not told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

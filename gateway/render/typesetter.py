@@ -43,8 +43,12 @@ def typeset(template: str, data: Any, *, dated: datetime) -> bytes:
         **_templates(),
     }
     try:
-        pdf = typst.compile(
-            files, font_paths=typst_fonts(), pdf_standards=[*_STANDARDS], timestamp=int(dated.timestamp())
+        pdf = typst.compile(  # type: ignore[call-overload]  # its types do not know of files by name; its manual does
+            files,
+            font_paths=typst_fonts(),
+            format="pdf",
+            pdf_standards=[*_STANDARDS],
+            timestamp=int(dated.timestamp()),
         )
     except typst.TypstError as error:
         raise PagesError(error.diagnostic or error.message) from error

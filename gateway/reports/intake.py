@@ -91,8 +91,8 @@ class Intake:
         """The subject as the registry knows it now, if this home serves it now. A move to this home takes effect here.
 
         Raises:
-            HurenError: It does not: SUBJECT_CANCELLED, HOME_OUTSIDE, FOREIGN_HOME, SUBJECT_UNKNOWN. Or nobody can say now, and asking
-                later may help (`Retry.LATER`): TRANSFER_PENDING, TRANSFER_REFUSED; STORE_UNAVAILABLE, where it is the registry.
+            HurenError: It does not: SUBJECT_CANCELLED, HOME_OUTSIDE, FOREIGN_HOME, SUBJECT_UNKNOWN. Or nobody can say now, and
+                asking later may help (`Retry.LATER`): TRANSFER_PENDING, TRANSFER_REFUSED; STORE_UNAVAILABLE for the registry.
             StoreUnavailableError: The store cannot be read or written.
         """
         today = china_day(at)

@@ -71,9 +71,6 @@ _LEAST_TIME_S: Final = 0.05
 _SHARE_FOR_PROVINCES: Final = 0.9
 """Of the time a caller waits, so much is the provinces'; the rest is for merging, sealing and the way back."""
 
-_LEASE_MARGIN: Final = timedelta(seconds=20)
-"""How much longer than its patience a try holds its request: for storing and sealing on a slow database."""
-
 _AFTER_A_FAILURE: Final = timedelta(seconds=5)
 """When a try that broke off is gone on with."""
 
@@ -252,13 +249,13 @@ class ReportService:
             request = await self._end(request, RequestState.CANCELLED, EndReason.APPLICANT)
         result = await self._result(request)
         if isinstance(result, wire.OpenRequest):
-            raise RuntimeError(f"request {request_id} was ended and is open")
+            raise RuntimeError(f"request {request_id} was ended and is open")  # noqa: TRY004  # not of a wrong type: impossible
         return result
 
     # --- What is gone on with by itself -------------------------------------------------------------------------------
 
     async def go_on(self, work: Work) -> None:
-        """Tries once more to complete a request, or ends it. The work is finished or put back when this returns, and held when it raises.
+        """Tries once more to complete a request, or ends it. The work is finished or put back when this returns.
 
         Raises:
             HurenError: It cannot be tried now.
@@ -319,7 +316,11 @@ class ReportService:
         if request.state is not RequestState.OPEN:
             return await self._result(request)
         async with self._tries.alone_with(request.request_id):
-            work = self._opening_work(request) if is_new else await self._take(request)
+            work = (
+                self._queue.held(COMPLETE, request.request_id, request.opened_at)
+                if is_new
+                else await self._queue.take_this(COMPLETE, request.request_id)
+            )
             if work is None:  # it has ended, or another replica goes on with it at this moment
                 request = await self._reloaded(request)
                 if request.state is RequestState.OPEN:
@@ -346,36 +347,17 @@ class ReportService:
             opened_at=at,
             completion_until=at + self._rules.completion.limit,
         )
-        stored = await self._store.open_request(
-            new, idempotency_key=accepted.idempotency_key, owner=self._queue.owner, lease=self.lease
-        )
+        stored = await self._store.open_request(new, idempotency_key=accepted.idempotency_key, hold=self._queue.hold())
         if stored.digest != accepted.digest:
             raise HurenError(ErrorCode.IDEMPOTENCY_KEY_REUSED, field="idempotency_key")
         return stored, stored.request_id == new.request_id
 
-    @property
-    def lease(self) -> timedelta:
-        """For how long a try holds its request."""
-        return self._rules.patience + _LEASE_MARGIN
-
-    def _opening_work(self, request: StoredRequest) -> Work:
-        """The work as it was stored, held, with the request."""
-        return Work(
-            kind=COMPLETE,
-            reference=request.request_id,
-            attempts=1,
-            owner=self._queue.owner,
-            due_at=request.opened_at,
-        )
-
-    async def _take(self, request: StoredRequest) -> Work | None:
-        return await self._queue.take_this(COMPLETE, request.request_id, self._clock(), self.lease)
-
     @asynccontextmanager
     async def _held(self, work: Work) -> AsyncGenerator[None]:
-        """Gives the work back soon where the try breaks off, whatever the reason: somebody goes on from what is stored."""
+        """Keeps the work, and gives it back soon where the try breaks off: somebody goes on from what is stored."""
         try:
-            yield
+            async with self._queue.keeping(work):
+                yield
         except BaseException as error:
             due = self._clock() + _AFTER_A_FAILURE
             try:

@@ -32,7 +32,7 @@ from gateway.store.rows import (
     instant,
     instant_text,
 )
-from gateway.store.work import COMPLETE, Work, add_work, finish_work, put_back
+from gateway.store.work import COMPLETE, Hold, Work, add_work, finish_work, put_back
 from huren.common.v1 import common_pb2
 from huren.fragment.v1 import query_pb2, refusal_pb2
 from huren.report.v1 import report_service_pb2 as wire
@@ -128,16 +128,13 @@ class Store:
         async with self._database.read() as connection:
             return await _find_request(connection, request_id)
 
-    async def open_request(
-        self, request: StoredRequest, *, idempotency_key: str, owner: str, lease: timedelta
-    ) -> StoredRequest:
+    async def open_request(self, request: StoredRequest, *, idempotency_key: str, hold: Hold) -> StoredRequest:
         """Stores a new request and the work of completing it; where another try with the same key was quicker, gives that one's.
 
         Args:
             request: The request.
             idempotency_key: The caller's key.
-            owner: Who begins with it at once, and holds the work.
-            lease: For how long.
+            hold: Who begins with it at once.
         """
         row = {
             "request_id": request.request_id,
@@ -166,7 +163,7 @@ class Store:
         try:
             async with self._database.write() as connection:
                 await connection.execute(insert(tables.requests), row)
-                await add_work(connection, COMPLETE, request.request_id, due=at, owner=owner, lease_until=at + lease)
+                await add_work(connection, COMPLETE, request.request_id, due=at, hold=hold)
                 await audit(connection, (_about(request, REQUEST, "opened", at=at),))
         except IntegrityError as error:
             if not is_unique_violation(error):

@@ -1,6 +1,7 @@
 """Durable work: what is still to be done, as rows in the transaction of the state that makes it necessary.
 
-- Work is taken for a time (lease). Who took it and died loses it when the lease is over; somebody else goes on.
+- Work is taken for a time (lease), which is prolonged as long as somebody works on it. Who died loses it when the time is over, and
+  somebody else goes on.
 - Work that is done is deleted in the transaction of its result, by whoever holds it. A result of one who lost the lease meanwhile
   finds nothing to delete; what it did must be harmless twice, which is the handler's business.
 - Work that fails again and again is parked and shown, never dropped.
@@ -10,16 +11,22 @@ Both databases: SQLite has one writer at a time; PostgreSQL passes over rows tha
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final, NewType
+from typing import Final, NewType
 
-from sqlalchemy import delete, func, insert, select, update
+import structlog
+from sqlalchemy import ColumnElement, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.store import tables
 from gateway.store.rows import instant, instant_text
+from runtime.clock import Clock
 from runtime.database import Database
+from runtime.errors import StoreUnavailableError
 
 WorkKind = NewType("WorkKind", str)
 """What is to be done."""
@@ -31,6 +38,11 @@ NOTIFY: Final = WorkKind("notify")
 """Hand a notice to the message platform; the reference is its number."""
 
 _MAX_ERROR: Final = 500
+
+_SIGNS_OF_LIFE: Final = 4
+"""In each lease: one that comes late, because the process was busy, does not lose the work."""
+
+_log: Final = structlog.get_logger(__name__)
 
 _table: Final = tables.work
 
@@ -54,6 +66,14 @@ class Work:
     due_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Who holds work that is written, and until when."""
+
+    owner: str
+    until: datetime
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backlog:
     """What waits, in numbers.
@@ -75,17 +95,16 @@ async def add_work(
     reference: str,
     *,
     due: datetime,
-    owner: str = "",
-    lease_until: datetime | None = None,
+    hold: Hold | None = None,
 ) -> None:
-    """Writes work, in the transaction of what makes it necessary. With an owner it is held already, and counts as taken once."""
+    """Writes work, in the transaction of what makes it necessary. With a hold it is taken already, and that counts as once."""
     row = {
         "kind": kind,
         "reference": reference,
         "due_at": instant_text(due),
-        "attempts": 1 if owner else 0,
-        "lease_owner": owner,
-        "lease_until": instant_text(lease_until) if lease_until else "",
+        "attempts": 1 if hold else 0,
+        "lease_owner": hold.owner if hold else "",
+        "lease_until": instant_text(hold.until) if hold else "",
         "parked": False,
         "last_error": "",
     }
@@ -117,48 +136,51 @@ async def put_back(
 class WorkQueue:
     """Takes work."""
 
-    def __init__(self, database: Database, *, owner: str) -> None:
+    def __init__(self, database: Database, *, owner: str, clock: Clock, lease: timedelta) -> None:
         """Takes what it needs.
 
         Args:
             database: Where the work is.
             owner: Name of this process, different in every replica and every life.
+            clock: What time it is. Replicas' clocks may differ by much less than the lease.
+            lease: After so long without a sign of life, work is somebody else's.
         """
         self._database = database
         self._owner = owner
+        self._clock = clock
+        self._lease = lease
 
-    @property
-    def owner(self) -> str:
-        """Who takes work here."""
-        return self._owner
+    def hold(self) -> Hold:
+        """How this process holds work that is written now (`add_work`)."""
+        return Hold(self._owner, self._clock() + self._lease)
 
-    async def take(self, at: datetime, lease: timedelta) -> Work | None:
+    def held(self, kind: WorkKind, reference: str, due_at: datetime) -> Work:
+        """Work that was written as held by this process (`add_work`)."""
+        return Work(kind=kind, reference=reference, attempts=1, owner=self._owner, due_at=due_at)
+
+    async def take(self) -> Work | None:
         """Takes the work that is due first and free. None: there is none."""
-        first = (
-            select(_table.c.id)
-            .where(
-                _table.c.parked.is_(False),
-                _table.c.due_at <= instant_text(at),
-                _table.c.lease_until <= instant_text(at),
-            )
-            .order_by(_table.c.due_at, _table.c.id)
-            .limit(1)
-            .with_for_update(skip_locked=True)
-        )
-        async with self._database.write() as connection:
-            number = (await connection.execute(first)).scalar_one_or_none()
-            return None if number is None else await self._hold(connection, _table.c.id == number, at, lease)
+        at = instant_text(self._clock())
+        return await self._take(_table.c.parked.is_(False), _table.c.due_at <= at, _table.c.lease_until <= at)
 
-    async def take_this(self, kind: WorkKind, reference: str, at: datetime, lease: timedelta) -> Work | None:
+    async def take_this(self, kind: WorkKind, reference: str) -> Work | None:
         """Takes one piece of work before it is due. None: somebody else holds it, or it is done."""
-        this = (
-            select(_table.c.id)
-            .where(_table.c.kind == kind, _table.c.reference == reference, _table.c.lease_until <= instant_text(at))
-            .with_for_update(skip_locked=True)
+        return await self._take(
+            _table.c.kind == kind,
+            _table.c.reference == reference,
+            _table.c.lease_until <= instant_text(self._clock()),
         )
-        async with self._database.write() as connection:
-            number = (await connection.execute(this)).scalar_one_or_none()
-            return None if number is None else await self._hold(connection, _table.c.id == number, at, lease)
+
+    @asynccontextmanager
+    async def keeping(self, work: Work) -> AsyncGenerator[None]:
+        """Keeps work that was taken for the time of the block, with a sign of life now and then."""
+        task = asyncio.create_task(self._keep(work))
+        try:
+            yield
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
 
     async def put_back(self, work: Work, *, due: datetime, error: str = "", parked: bool = False) -> None:
         """As `put_back`, in a transaction of its own."""
@@ -179,21 +201,41 @@ class WorkQueue:
         parked, _ = rows.get(True, (0, None))
         return Backlog(waiting=waiting, parked=parked, oldest_due_at=instant(oldest) if oldest else None)
 
-    async def next_due(self) -> datetime | None:
-        """When there is something to take at the earliest, as far as is known now. None: nothing waits."""
-        async with self._database.read() as connection:
-            highest: Any = func.greatest if connection.dialect.name == "postgresql" else func.max
-            later = highest(_table.c.due_at, _table.c.lease_until)
-            found = select(func.min(later)).where(_table.c.parked.is_(False))
-            text = (await connection.execute(found)).scalar_one_or_none()
-        return instant(text) if text else None
-
-    async def _hold(self, connection: AsyncConnection, which: object, at: datetime, lease: timedelta) -> Work:
-        taken = (
-            update(_table)
-            .where(which)  # type: ignore[arg-type]  # a comparison of columns is a condition
-            .values(lease_owner=self._owner, lease_until=instant_text(at + lease), attempts=_table.c.attempts + 1)
-            .returning(_table.c.kind, _table.c.reference, _table.c.attempts, _table.c.due_at)
+    async def _take(self, *which: ColumnElement[bool]) -> Work | None:
+        first = (
+            select(_table.c.id)
+            .where(*which)
+            .order_by(_table.c.due_at, _table.c.id)
+            .limit(1)
+            .with_for_update(skip_locked=True)
         )
-        kind, reference, attempts, due = (await connection.execute(taken)).one()
+        until = instant_text(self._clock() + self._lease)
+        async with self._database.write() as connection:
+            number = (await connection.execute(first)).scalar_one_or_none()
+            if number is None:
+                return None
+            taken = (
+                update(_table)
+                .where(_table.c.id == number)
+                .values(lease_owner=self._owner, lease_until=until, attempts=_table.c.attempts + 1)
+                .returning(_table.c.kind, _table.c.reference, _table.c.attempts, _table.c.due_at)
+            )
+            kind, reference, attempts, due = (await connection.execute(taken)).one()
         return Work(kind=WorkKind(kind), reference=reference, attempts=attempts, owner=self._owner, due_at=instant(due))
+
+    async def _keep(self, work: Work) -> None:
+        while True:
+            await asyncio.sleep(self._lease.total_seconds() / _SIGNS_OF_LIFE)
+            try:
+                async with self._database.write() as connection:
+                    await connection.execute(
+                        update(_table)
+                        .where(
+                            _table.c.kind == work.kind,
+                            _table.c.reference == work.reference,
+                            _table.c.lease_owner == work.owner,
+                        )
+                        .values(lease_until=instant_text(self._clock() + self._lease))
+                    )
+            except StoreUnavailableError as error:
+                _log.warning("no sign of life for work", kind=work.kind, reason=str(error))

@@ -152,7 +152,7 @@ class CodeVerification:
         try:
             return comparison_of(sealed.envelope, verifier=self._verifier)
         except (EnvelopeError, VerificationError, PayloadError, CatalogueError) as error:
-            _log.exception("own report does not verify", report_number=issued.report_number)
+            _log.error("own report does not verify", report_number=issued.report_number, reason=str(error))
             raise NotVerifiableNowError(self._province, "the report does not verify") from error
 
     async def _ask(self, home: Province, number: str, given: Code, at: datetime) -> CodeResult:

@@ -17,7 +17,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import AsyncIterable, AsyncIterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -43,6 +43,15 @@ _AUTHENTIC: Final = frozenset({AUTHENTIC, SUPERSEDED})
 
 UNKNOWN: Final = "UNKNOWN"
 NOT_READ_IN_TIME: Final = "NOT_READ_IN_TIME"
+
+_FACTS: Final = (
+    *("report_number", "report_statement_id", "specimen", "issuer", "uscc", "name", "issued_at", "window"),
+    *("limited_scope", "penalties", "list_entries", "signers"),
+)
+"""What may be shown of an authentic file, of what the verifier says."""
+
+_FAULTS: Final = ("reason", "file_sha256", "trust_published_at")
+"""What may be shown of any file."""
 
 _MAX_ANSWER_BYTES: Final = 1024 * 1024
 
@@ -128,7 +137,9 @@ class FileVerification:
         if document is None:
             return FileResult(verdict=NOT_READ_IN_TIME, words=words.NOT_READ_IN_TIME, document={})
         if document["verdict"] not in _AUTHENTIC:
-            return FileResult(verdict=str(document["verdict"]), words=_own_words(document), document=document)
+            return FileResult(
+                verdict=str(document["verdict"]), words=_own_words(document), document=_only(document, _FAULTS)
+            )
         return await self._with_status(document, at=at, caller=caller)  # 4
 
     @contextlib.asynccontextmanager
@@ -197,15 +208,21 @@ class FileVerification:
         except NotVerifiableNowError:
             if document["verdict"] == SUPERSEDED:
                 return FileResult(verdict=SUPERSEDED, words=_own_words(document), document={})
-            return FileResult(verdict=AUTHENTIC, words=words.AUTHENTIC_STATUS_UNKNOWN, document=document)
+            return FileResult(
+                verdict=AUTHENTIC, words=words.AUTHENTIC_STATUS_UNKNOWN, document=_only(document, _FACTS + _FAULTS)
+            )
         if signed is None:
             return FileResult(verdict=UNKNOWN, words=words.AUTHENTIC_NOT_KNOWN, document={})
         verdict = VERDICT_OF_STATE[signed.status.state]
         if document["verdict"] == SUPERSEDED and verdict is not CodeVerdict.REVOKED:
             return FileResult(verdict=SUPERSEDED, words=_own_words(document), document={}, signed=signed)
-        told = words.status_words(signed.status, str(document["issuer"]))
-        shown = document if verdict is CodeVerdict.VALID else {}
+        told = words.status_words(signed.status, str(document["issuer"]), limited=bool(document["limited_scope"]))
+        shown = _only(document, _FACTS + _FAULTS) if verdict is CodeVerdict.VALID else {}
         return FileResult(verdict=verdict, words=told, document=shown, signed=signed)
+
+
+def _only(document: Mapping[str, Any], names: Iterable[str]) -> Mapping[str, Any]:
+    return {name: document[name] for name in names if name in document}
 
 
 def _own_words(document: Mapping[str, Any]) -> Words:

@@ -105,11 +105,24 @@ def words_of(result: CodeResult, units: Mapping[Province, str]) -> Words:
     return status_words(result.signed.status, unit, result.comparison)
 
 
-def status_words(status: report_status_pb2.ReportStatus, unit: str, comparison: wire.Comparison | None = None) -> Words:
-    """What people are told about a report whose status is known."""
+def status_words(
+    status: report_status_pb2.ReportStatus,
+    unit: str,
+    comparison: wire.Comparison | None = None,
+    *,
+    limited: bool = False,
+) -> Words:
+    """What people are told about a report whose status is known.
+
+    Args:
+        status: The status.
+        unit: 出具单位.
+        comparison: What is shown to compare, where it is.
+        limited: Whether something is not covered, where there is no comparison to say what.
+    """
     match status.state:
         case report_status_pb2.REPORT_STATE_VALID:
-            return _valid(status, unit, comparison)
+            return _valid(status, unit, comparison, limited=limited)
         case report_status_pb2.REPORT_STATE_SUPERSEDED:
             return Words(
                 "信息已更新",
@@ -134,8 +147,10 @@ def status_words(status: report_status_pb2.ReportStatus, unit: str, comparison: 
             raise ValueError(f"expected a state of a report, got {other}")
 
 
-def _valid(status: report_status_pb2.ReportStatus, unit: str, comparison: wire.Comparison | None) -> Words:
-    headline, missing, missing_en = "核验一致", "", ""
+def _valid(
+    status: report_status_pb2.ReportStatus, unit: str, comparison: wire.Comparison | None, *, limited: bool
+) -> Words:
+    headline, missing, missing_en = f"核验一致 · {LIMITED}" if limited else "核验一致", "", ""
     if comparison is not None and comparison.limited:
         headline = f"核验一致 · {LIMITED}"
         missing = f"。下列事项未纳入：{'、'.join(not_covered(comparison))}"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sqlite3
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,23 +14,18 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from cli.database import database_app
+from cli.database_work import parts_of
+from cli.layout import Layout
+from cli.settings_files import adapter_command, gateway_command
+from contract.province import Province
 from gateway.store import tables
-
-TLS = 'tls = {certificate = "c.pem", private_key = "k.pem", trusted_roots = "r.pem"}'
-MEMBER = f"""
-mode = "sandbox"
-listen = {{host = "127.0.0.1", port = 0}}
-{TLS}
-signing_key = "key"
-trust = "trust"
-registry = "registry.jsonl"
-announce = "announced.json"
-"""
+from runtime.backup import back_up
+from runtime.database import open_database
 
 
 @pytest.fixture
 def gateway(tmp_path: Path) -> Path:
-    return settings_file(tmp_path, "gateway", "beijing", f'peers = {{directory = "members.json", {TLS}}}')
+    return settings_file(tmp_path, "gateway", "beijing", 'peers = {directory = "members.json"}')
 
 
 @pytest.fixture
@@ -39,7 +36,7 @@ def hebei(tmp_path: Path) -> Path:
 def settings_file(folder: Path, name: str, province: str, further: str) -> Path:
     path = folder / f"{name}.toml"
     url = f"sqlite:///{folder / name}.db"
-    path.write_text(f'province = "{province}"\ndatabase = "{url}"\n{MEMBER}{further}\n', "utf-8")
+    path.write_text(f'province = "{province}"\ndatabase = "{url}"\n{further}\n', "utf-8")
     return path
 
 
@@ -86,16 +83,29 @@ def test_an_adapter_may_have_two_databases(hebei: Path) -> None:
 
 
 @pytest.mark.parametrize("province", ["beijing", "tianjin", "shanxi"])
-def test_every_province_is_known(tmp_path: Path, province: str) -> None:
-    further = {
-        "beijing": f'source = {{database_url = "sqlite:///{tmp_path / "platform.db"}"}}',
-        "tianjin": 'source = {url = "http://127.0.0.1:1", client_id = "x", client_secret_file = "secret"}',
-        "shanxi": 'source = {url = "http://127.0.0.1:1", app_key = "x"}',
-    }[province]
-    config = settings_file(tmp_path, "adapter", province, further)
+def test_an_adapter_without_a_database_of_its_source_says_so(tmp_path: Path, province: str) -> None:
+    config = settings_file(tmp_path, "adapter", province, 'source = {url = "http://127.0.0.1:1"}')
     assert [one["tables"] for one in answer("migrate", "--config", config)["sets"]] == ["adapter", "registry"]
     refused = answer("backup", "--config", config, "--out", tmp_path / "b.zip", "--source", exit_code=2)
     assert (refused["code"], "--source" in refused["detail"]) == ("SETTINGS", True)
+
+
+def test_the_settings_that_the_sandbox_writes_are_known(tmp_path: Path) -> None:
+    """Whatever else a program reads, these commands find its databases."""
+    layout = Layout(tmp_path)
+    for province in Province:
+        layout.province(province).mkdir(parents=True, exist_ok=True)
+        announced = dict.fromkeys(
+            ("database_url", "url", "client_id", "client_secret_file", "drop_folder", "app_key"), str(tmp_path / "x")
+        )
+        for command in (gateway_command(layout, province), adapter_command(layout, province, announced)):
+            config = Path(command[command.index("--config") + 1])
+            [own, *further] = parts_of(config)
+            assert own.url == f"sqlite:///{config.with_suffix('.db')}"
+            assert (own.tables.name, own.member) == (config.stem, province.slug)
+            assert [part.tables.name for part in further] == (
+                ["hebei"] if config.stem == "adapter" and province is Province.HEBEI else []
+            )
 
 
 def test_a_restored_gateway_begins_a_new_epoch_and_says_so_in_its_audit(gateway: Path, tmp_path: Path) -> None:
@@ -115,6 +125,20 @@ def test_a_restored_gateway_begins_a_new_epoch_and_says_so_in_its_audit(gateway:
     [first, second] = rows(database, "SELECT epoch, cause FROM epochs ORDER BY number")
     assert (first, second[1]) == (("first", "created"), "restored")
     assert rows(database, "SELECT action, result FROM audit") == [("restore", f"epoch {second[0]}")]
+
+
+def test_a_clock_behind_the_backup_is_refused(gateway: Path, tmp_path: Path) -> None:
+    answer("migrate", "--config", gateway)
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+
+    async def back_up_tomorrow() -> None:
+        async with open_database(f"sqlite:///{tmp_path / 'gateway.db'}") as database:
+            await back_up(database, tables.TABLES, tmp_path / "backup.zip", member="beijing", at=tomorrow)
+
+    asyncio.run(back_up_tomorrow())
+    (tmp_path / "gateway.db").unlink()
+    refused = answer("restore", "--config", gateway, "--from", tmp_path / "backup.zip", exit_code=1)
+    assert (refused["code"], "expected a clock that is past" in refused["detail"]) == ("BACKUP", True)
 
 
 def test_a_gateway_deletes_what_is_past_its_retention(gateway: Path, tmp_path: Path) -> None:
@@ -144,8 +168,9 @@ def test_rules_that_cannot_be_used_are_told(gateway: Path, tmp_path: Path) -> No
     [
         ("", "province"),
         ("not toml", "TOML"),
-        ('province = "beijing"\nsource = {}', "source"),
-        ('province = "示例省"\nsource = {}', "expected one of beijing"),
+        ('province = "beijing"\nsource = {}', "database"),
+        ('province = "示例省"\ndatabase = "sqlite:////x.db"\nsource = {}', "province"),
+        ('province = "beijing"\ndatabase = "sqlite:////x.db"', "peers or source"),
     ],
 )
 def test_a_settings_file_of_no_program_is_refused(tmp_path: Path, settings: str, why: str) -> None:

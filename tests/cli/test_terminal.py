@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from cli import report, status, terminal
+from cli import report, requests, status, terminal
 from cli.main import app
 from cli.terminal import bold, command, emit, say, visible
 from contract.days import to_timestamp
@@ -113,9 +113,9 @@ def test_an_open_request_has_codes_for_programs() -> None:
     assert report.open_document(OPEN)["ask_again_after_s"] is None
 
 
-def test_an_open_request_has_words_for_people(capsys: pytest.CaptureFixture[str]) -> None:
-    report._show_open(OPEN, as_json=False)
-    printed = capsys.readouterr().out
+def test_an_open_request_has_words_for_people() -> None:
+    printed = "\n".join(requests.open_lines(OPEN))
+    assert "非报告编号，不作证明使用" in printed
     assert "市场监管" in printed
     assert "（行政处罚）：数据未按时更新 the source's data is too old" in printed
     assert "双方时钟相差过大" in printed
@@ -125,9 +125,8 @@ def test_an_open_request_has_words_for_people(capsys: pytest.CaptureFixture[str]
 
 
 def test_every_progress_and_gap_kind_has_words() -> None:
-    assert set(report._PROGRESS) == set(wire.ProvinceProgress.values()) - {0}
-    assert set(report._GAP_KINDS) == set(wire.GapKind.values()) - {0}
-    assert set(report._KINDS) == set(common_pb2.RecordKind.values()) - {0}
+    assert set(requests._PROGRESS) == set(wire.ProvinceProgress.values()) - {0}
+    assert set(requests._GAP_KINDS) == set(wire.GapKind.values()) - {0}
 
 
 @pytest.mark.parametrize("arguments", [("report", "request", str(SUBJECT_CODE)), ("status",)])

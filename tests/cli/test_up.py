@@ -180,7 +180,7 @@ def test_what_is_not_simply_true_is_announced_with_whom_it_holds_up(
     world = generate(seed=SEED, size=SIZE, day=date(2026, 11, 22))
     layout = Layout(tmp_path)
     layout.world.write_text(json.dumps({"cast": {"one": {"uscc": "9", "name": "示例", "home": ""}}}), "utf-8")
-    addresses = {"grpc": "127.0.0.1:1", "metrics": ""}
+    addresses = {"grpc": "127.0.0.1:1", "metrics": "", "public": "http://127.0.0.1:2"}
     announced = {f"shanxi-{program}": addresses for program in ("gateway", "adapter")}
     asides = asides_of(world, Province.SHANXI, 5)
     show(Running(layout, (Province.SHANXI,), world.day, announced, asides, tuple))
@@ -190,6 +190,7 @@ def test_what_is_not_simply_true_is_announced_with_whom_it_holds_up(
     for aside in asides:
         assert (f"  {aside.fact.subject.uscc}  {aside.fact.subject.name}  山西省：" in printed) is (aside in held_up)
     assert f"quarantine list --province shanxi --dir {tmp_path}" in printed
+    assert "山西省  http://127.0.0.1:2/verify" in printed
 
     show(Running(layout, (Province.SHANXI,), world.day, announced, (), tuple))
     assert "quarantine" not in capsys.readouterr().out

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
+from itertools import permutations
 from typing import Any
 
 import grpc
@@ -21,10 +22,10 @@ from contract.report_number import make as make_number
 from contract.uscc import Uscc
 from gateway.api.change_servicer import ChangeServicer
 from gateway.api.office_servicer import OfficeServicer
-from gateway.reports.standing import StandingService
+from gateway.reports.standing import StandingService, standing_on
 from gateway.store import tables
 from gateway.store.notices import notices_of
-from gateway.store.standing import StandingStore
+from gateway.store.standing import StandingStore, StoredStanding
 from huren.change.v1 import change_pb2, change_service_pb2, change_service_pb2_grpc
 from huren.fragment.v1 import record_pb2
 from huren.office.v1 import office_service_pb2, office_service_pb2_grpc
@@ -49,10 +50,12 @@ from tests.support.federation import (
     penalty,
     uscc,
 )
+from tests.support.reports import example
 
 BEIJING, TIANJIN, HEBEI, SHANXI = Province
 
 VALID = report_status_pb2.REPORT_STATE_VALID
+EXPIRED = report_status_pb2.REPORT_STATE_EXPIRED
 SUPERSEDED = report_status_pb2.REPORT_STATE_SUPERSEDED
 REVOKED = report_status_pb2.REPORT_STATE_REVOKED
 ISSUED_IN_ERROR = report_status_pb2.REVOCATION_CATEGORY_ISSUED_IN_ERROR
@@ -421,6 +424,40 @@ async def test_the_public_status_names_neither_domain_nor_province_nor_direction
         assert (status.state, status.since) == (SUPERSEDED, "2026-11-22")
         (row,) = [row for row in await home.rows(tables.reports) if row["report_number"] == report]
         assert status.report_statement_id == row["statement_id"]
+
+
+EVENTS = {
+    "words": report_status_pb2.StandingReason(state=VALID, day="2026-11-23"),
+    "expired": report_status_pb2.StandingReason(state=EXPIRED, day="2026-11-24"),
+    "late": report_status_pb2.StandingReason(state=SUPERSEDED, day="2026-11-26"),
+    "first": report_status_pb2.StandingReason(state=SUPERSEDED, day="2026-11-25"),
+    "revoked": report_status_pb2.StandingReason(state=REVOKED, day="2026-11-27", revocation=ISSUED_IN_ERROR),
+}
+
+
+@pytest.mark.parametrize(
+    ("happened", "expected"),
+    [
+        ((), (VALID, None)),
+        (("words",), (VALID, None)),
+        (("words", "expired"), (EXPIRED, date(2026, 11, 24))),
+        (("expired", "late", "first", "words"), (SUPERSEDED, date(2026, 11, 25))),
+        (("revoked", "expired", "first", "late"), (REVOKED, date(2026, 11, 27))),
+    ],
+)
+def test_the_state_is_the_gravest_of_what_happened_since_its_first_day_in_any_order(
+    happened: tuple[str, ...], expected: tuple[int, date | None]
+) -> None:
+    envelope = example("clear").statement.envelope
+    for order in permutations(happened):
+        reasons = tuple(EVENTS[name] for name in order)
+        stored = StoredStanding(owner=SUBJECT_CODE, statement_id=b"", envelope=envelope, reasons=reasons)
+        standing = standing_on(stored, date(2026, 12, 1))
+
+        assert (standing.state, standing.since) == expected
+        assert standing.wording_corrected == ("words" in happened)
+        assert standing.revocation == (ISSUED_IN_ERROR if "revoked" in happened else 0)
+        assert [reason.day for reason in standing.reasons] == sorted(EVENTS[name].day for name in happened)
 
 
 @pytest.mark.parametrize("ask", [StandingService.standing, StandingService.sign_status])

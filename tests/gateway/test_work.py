@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from gateway.store import tables
+from gateway.store.rows import instant_text
 from gateway.store.store import Store
 from gateway.store.work import COMPLETE, NOTIFY, Work, WorkQueue, add_work, finish_work, put_back
 from gateway.working import Handler, Worker
@@ -37,6 +38,10 @@ async def stored(database: Database) -> Database:
     return database
 
 
+def queue_of(database: Database, owner: str, clock: Clock | None = None) -> WorkQueue:
+    return WorkQueue(database, owner=owner, clock=clock or Clock(), lease=LEASE)
+
+
 async def add(database: Database, *references: str, due: datetime = NOW) -> None:
     async with database.write() as connection:
         for reference in references:
@@ -54,8 +59,8 @@ async def test_many_takers_take_each_piece_once(stored: Database) -> None:
     taken: list[str] = []
 
     async def take_all(owner: str) -> None:
-        queue = WorkQueue(stored, owner=owner)
-        while (work := await queue.take(NOW, LEASE)) is not None:
+        queue = queue_of(stored, owner)
+        while (work := await queue.take()) is not None:
             taken.append(work.reference)
 
     async with asyncio.TaskGroup() as group:
@@ -67,40 +72,63 @@ async def test_many_takers_take_each_piece_once(stored: Database) -> None:
 async def test_what_is_due_first_is_taken_first_and_nothing_before_it_is_due(stored: Database) -> None:
     await add(stored, "later", due=NOW + timedelta(seconds=10))
     await add(stored, "sooner", due=NOW - timedelta(seconds=10))
-    queue = WorkQueue(stored, owner="one")
-    first = await queue.take(NOW, LEASE)
+    queue = queue_of(stored, "one")
+    first = await queue.take()
     assert first is not None
     assert (first.reference, first.attempts) == ("sooner", 1)
-    assert await queue.take(NOW, LEASE) is None
-    assert await queue.next_due() == NOW + timedelta(seconds=10)
+    assert await queue.take() is None
 
 
 async def test_work_of_one_who_died_is_taken_by_another_when_the_lease_is_over(stored: Database) -> None:
     await add(stored, "request")
-    assert await WorkQueue(stored, owner="dead").take(NOW, LEASE) is not None
-    alive = WorkQueue(stored, owner="alive")
-    assert await alive.take(NOW + LEASE - timedelta(seconds=1), LEASE) is None
-    work = await alive.take(NOW + LEASE, LEASE)
+    clock = Clock()
+    assert await queue_of(stored, "dead", clock).take() is not None
+    alive = queue_of(stored, "alive", clock)
+    clock.now = NOW + LEASE - timedelta(seconds=1)
+    assert await alive.take() is None
+    clock.now = NOW + LEASE
+    work = await alive.take()
     assert work is not None
     assert work.attempts == 2
 
 
+async def test_work_that_is_kept_is_not_lost_however_long_it_takes(stored: Database) -> None:
+    await add(stored, "request")
+    clock = Clock()
+    one = WorkQueue(stored, owner="one", clock=clock, lease=timedelta(seconds=0.4))
+    work = await one.take()
+    assert work is not None
+    async with one.keeping(work):
+        clock.now = NOW + timedelta(hours=1)
+        async with asyncio.timeout(60):
+            while not await prolonged(stored, NOW + timedelta(hours=1)):  # noqa: ASYNC110  # nobody tells
+                await asyncio.sleep(0.05)
+        assert await queue_of(stored, "other", clock).take() is None
+
+
+async def prolonged(database: Database, beyond: datetime) -> bool:
+    async with database.read() as connection:
+        return str((await connection.execute(select(tables.work.c.lease_until))).scalar_one()) > instant_text(beyond)
+
+
 async def test_one_who_lost_the_lease_cannot_put_work_back(stored: Database) -> None:
     await add(stored, "request")
-    late = await WorkQueue(stored, owner="late").take(NOW, LEASE)
+    clock = Clock()
+    late = await queue_of(stored, "late", clock).take()
     assert late is not None
-    assert await WorkQueue(stored, owner="other").take(NOW + LEASE, LEASE) is not None
+    clock.now = NOW + LEASE
+    assert await queue_of(stored, "other", clock).take() is not None
     async with stored.write() as connection:
         await put_back(connection, late, due=NOW)
-    assert await WorkQueue(stored, owner="third").take(NOW + LEASE, LEASE) is None
+    assert await queue_of(stored, "third", clock).take() is None
 
 
 async def test_a_piece_can_be_taken_by_name_before_it_is_due_but_not_from_who_holds_it(stored: Database) -> None:
     await add(stored, "request", due=NOW + timedelta(hours=1))
-    one, other = WorkQueue(stored, owner="one"), WorkQueue(stored, owner="other")
-    assert await one.take_this(COMPLETE, "request", NOW, LEASE) is not None
-    assert await other.take_this(COMPLETE, "request", NOW, LEASE) is None
-    assert await other.take_this(COMPLETE, "no-such-request", NOW, LEASE) is None
+    one, other = queue_of(stored, "one"), queue_of(stored, "other")
+    assert await one.take_this(COMPLETE, "request") is not None
+    assert await other.take_this(COMPLETE, "request") is None
+    assert await other.take_this(COMPLETE, "no-such-request") is None
 
 
 async def test_work_that_is_done_is_gone_with_its_result_and_stays_where_the_result_is_rolled_back(
@@ -133,9 +161,9 @@ async def working(worker: Worker, until: asyncio.Event) -> None:
 
 async def test_a_handler_that_fails_is_tried_again_and_parked_in_the_end(stored: Database) -> None:
     await add(stored, "poison")
-    await add(stored, "sound", due=NOW + timedelta(hours=8))
+    await add(stored, "sound", due=NOW + timedelta(hours=12))
     clock, tried, done = Clock(timedelta(hours=1)), list[int](), asyncio.Event()
-    queue = WorkQueue(stored, owner="one")
+    queue = queue_of(stored, "one", clock)
 
     async def run(work: Work) -> None:
         if work.reference == "sound":
@@ -145,7 +173,7 @@ async def test_a_handler_that_fails_is_tried_again_and_parked_in_the_end(stored:
         tried.append(work.attempts)
         raise RuntimeError("always")
 
-    worker = Worker(queue, {COMPLETE: Handler(run=run, give_up_after=3)}, clock=clock, lease=LEASE, at_once=1)
+    worker = Worker(queue, {COMPLETE: Handler(run=run, give_up_after=3)}, clock=clock, at_once=1)
     await working(worker, done)
     assert tried == [1, 2, 3]
     assert await left(stored) == {"poison"}
@@ -156,7 +184,7 @@ async def test_a_handler_that_fails_is_tried_again_and_parked_in_the_end(stored:
 async def test_a_store_that_cannot_be_reached_leaves_the_work_for_later(stored: Database) -> None:
     await add(stored, "request")
     clock, done = Clock(), asyncio.Event()
-    queue = WorkQueue(stored, owner="one")
+    queue = queue_of(stored, "one", clock)
 
     async def run(work: Work) -> None:
         if work.attempts == 1:
@@ -165,7 +193,7 @@ async def test_a_store_that_cannot_be_reached_leaves_the_work_for_later(stored: 
         await queue.finish(work)
         done.set()
 
-    await working(Worker(queue, {COMPLETE: Handler(run=run)}, clock=clock, lease=LEASE, at_once=1), done)
+    await working(Worker(queue, {COMPLETE: Handler(run=run)}, clock=clock, at_once=1), done)
     assert await left(stored) == set()
 
 
@@ -175,11 +203,11 @@ async def test_work_of_a_kind_that_nobody_does_here_stays_for_who_does(stored: D
     await add(stored, "request", due=NOW + timedelta(seconds=1))
     clock, done = Clock(), asyncio.Event()
     clock.now += timedelta(seconds=1)
-    queue = WorkQueue(stored, owner="one")
+    queue = queue_of(stored, "one", clock)
 
     async def run(work: Work) -> None:
         await queue.finish(work)
         done.set()
 
-    await working(Worker(queue, {COMPLETE: Handler(run=run)}, clock=clock, lease=LEASE, at_once=1), done)
+    await working(Worker(queue, {COMPLETE: Handler(run=run)}, clock=clock, at_once=1), done)
     assert await left(stored) == {"7"}

@@ -18,6 +18,7 @@ import grpc
 import pytest
 
 from contract.errors import ErrorCode, HurenError, Retry
+from contract.outcome import Question
 from contract.payloads import HOME_TRANSFER, TRANSFER_CONSENT
 from contract.province import Province
 from contract.registry import FormerName, Move, Registration, Registry, RegistryEntry
@@ -28,15 +29,16 @@ from gateway.store.rows import TRANSFER, AuditRow
 from gateway.store.transfers import SignedTransfer, TransferStore
 from huren.common.v1 import common_pb2
 from huren.home.v1 import home_service_pb2, home_service_pb2_grpc, transfer_pb2
+from huren.report.v1 import report_service_pb2 as wire
 from runtime.database import open_database
 from runtime.grpc_errors import error_detail
 from runtime.http_registry import HttpRegistrySettings, open_http_registry
 from runtime.identity import MemberPeer
 from runtime.registry import TableRegistry
 from sandbox.pki import PKI
-from tests.support.federation import ADAPTER, GATEWAY, uscc
+from tests.support.federation import ADAPTER, GATEWAY, Federation, uscc
 from tests.support.homes import NOBODY, Homes, open_homes, plugged_together
-from tests.support.postgresql import postgresql_server as postgresql_server
+from tests.support.live import live_federation
 
 BEIJING, TIANJIN, HEBEI, SHANXI = Province
 
@@ -370,12 +372,40 @@ async def test_of_several_moves_the_last_one_is_settled_between_the_two_that_it_
     assert (kept["from_province"], kept["to_province"]) == (TIANJIN, HEBEI)
 
 
+async def test_a_request_that_is_open_at_the_old_home_ends_at_its_next_try_after_the_consent(
+    pki: PKI, tmp_path: Path
+) -> None:
+    """What happens: Hebei is silent, so a request is open in Beijing; meanwhile Beijing lets the subject go to Tianjin.
+
+    What must result: nobody is asked again, the request ends by name, and there is no report, though Beijing's registry forgets.
+    """
+
+    async def silent(_federation: Federation, _question: Question) -> bytes:
+        raise HurenError(ErrorCode.UNVERIFIED_IN_PRODUCTION)
+
+    async with live_federation(pki, tmp_path) as live:
+        live.provinces[HEBEI].behaviour = silent
+        opened = (await live.request()).open
+        asked = {province: len(state.received) for province, state in live.provinces.items()}
+        stayed = live.registry.entries[CODE]
+        moved = (*stayed.registrations, Registration(province=TIANJIN, since=MOVED_ON))
+        live.registry.entries[CODE] = stayed.model_copy(update={"registrations": moved})
+        transfer = transfer_by(live.federation, live.federation.now)
+        check_transfer(transfer, await live.services.transfers.agree(transfer, NEW_HOME), live.federation.verifier)
+        live.registry.entries[CODE] = stayed
+        async with live.working():
+            ended = (await live.ended(opened.request_id)).ended
+        assert (ended.end, ended.reason) == (wire.REQUEST_END_AUTHORISATION_ENDED, "FOREIGN_HOME")
+        assert {province: len(state.received) for province, state in live.provinces.items()} == asked
+        assert await live.rows(tables.reports) == []
+
+
 # --- What the old home is sent ----------------------------------------------------------------------------------------
 
 
-def transfer_of(
-    homes: Homes,
-    at: datetime | None = None,
+def transfer_by(
+    federation: Federation,
+    at: datetime,
     *,
     signer: Province = TIANJIN,
     old_home: Province = BEIJING,
@@ -383,14 +413,19 @@ def transfer_of(
 ) -> bytes:
     """A transfer of the subject to Tianjin, signed; `changes` are its fields."""
     fields: dict[str, Any] = {
-        "header": homes.federation.header(signer, GATEWAY, at or homes.now),
+        "header": federation.header(signer, GATEWAY, at),
         "uscc": CODE,
         "from": old_home.wire,
         "to": TIANJIN.wire,
         "registered_on": MOVED_ON.isoformat(),
     }
     made = transfer_pb2.HomeTransfer(**(fields | changes))
-    return homes.federation.signer(signer, GATEWAY).sign(HOME_TRANSFER, made).envelope
+    return federation.signer(signer, GATEWAY).sign(HOME_TRANSFER, made).envelope
+
+
+def transfer_of(homes: Homes, at: datetime | None = None, **changes: Any) -> bytes:
+    """As `transfer_by`, now unless told."""
+    return transfer_by(homes.federation, at or homes.now, **changes)
 
 
 async def agreed(homes: Homes, transfer: bytes, peer: MemberPeer = NEW_HOME) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from contract.catalogue import PENALTY
 from contract.province import Province
 from contract.report_check import check_report
+from gateway.reports.service import Step
 from huren.report.v1 import report_pb2, report_status_pb2
 from huren.report.v1 import report_service_pb2 as wire
 from runtime.identity import MemberPeer
@@ -173,6 +175,31 @@ async def test_an_answer_that_a_change_overtook_is_not_used_by_the_next_try(
         second = await live.request(idempotency_key="told-between")
         assert said(live, second.sealed).verdict == report_pb2.VERDICT_FOUND
         assert len(live.provinces[TIANJIN].received) == 2
+
+
+@pytest.mark.parametrize("step", [Step.ASK, Step.MERGE])
+async def test_a_change_that_comes_while_a_report_is_sealed_is_known_to_it_or_finds_it(
+    pki: PKI, tmp_path: Path, database_url: str, step: Step
+) -> None:
+    """What happens: Tianjin has answered that there is nothing; a change comes before, while or after the report is sealed.
+
+    What must result: whoever is first, no report stays valid that does not say it.
+    """
+    async with live_federation(pki, tmp_path, database_url=database_url) as live:
+        for number in range(6):
+            name = f"record-{number:02d}"
+            told: list[asyncio.Task[None]] = []
+            live.recorder.at_end_of[step] = lambda name=name, told=told: told.append(  # type: ignore[misc]
+                asyncio.ensure_future(tell(live, name, after=state(1)))
+            )
+            response = await live.request(idempotency_key=f"while-sealing-{number}")
+            await asyncio.gather(*told)
+            assert len(told) == 1
+            if response.WhichOneof("result") == "sealed":
+                got = await fetched(live, response.sealed.report_number)
+                assert got.standing.state == SUPERSEDED
+            listed = [penalty(f"record-{index:02d}") for index in range(number + 1)]
+            live.provinces[TIANJIN].behaviour = honest({PENALTY_CELL: listed})
 
 
 async def test_a_report_is_taken_back_by_two_officers(pki: PKI, tmp_path: Path, database_url: str) -> None:

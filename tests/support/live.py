@@ -168,6 +168,13 @@ class Live:
     gateway_address: str
     adapter_addresses: Mapping[Province, str]
 
+    async def start_again(self, province: Province) -> None:
+        """Starts a stopped adapter at the address that it had."""
+        port = int(self.adapter_addresses[province].rpartition(":")[2])
+        state = self.provinces[province]
+        state.server = adapter_server(self.federation, self.pki, province, state, port=port)
+        await state.server.start()
+
     @asynccontextmanager
     async def client(self, code: Uscc = SUBJECT_CODE) -> AsyncGenerator[report_service_pb2_grpc.ReportServiceAsyncStub]:
         """Calls the gateway as an enterprise."""
@@ -224,6 +231,25 @@ class NoGateways(Gateways):
         raise GatewayUnknownError(province.slug)
 
 
+def adapter_server(
+    federation: Federation, pki: PKI, province: Province, state: Counterpart, *, port: int = 0
+) -> GrpcServer:
+    """An adapter that answers from the federation, not started."""
+    add = adapter_service_pb2_grpc.add_AdapterServiceServicer_to_server
+    return GrpcServer(
+        [
+            ServedService(
+                adapter_service_pb2.DESCRIPTOR.services_by_name["AdapterService"],
+                partial(add, _Adapter(federation, province, state)),
+            )
+        ],
+        listen=ListenSettings(host="127.0.0.1", port=port),
+        tls=pki.member_tls(MemberPeer(province, ADAPTER)),
+        metrics=Metrics(),
+        max_concurrent_calls=64,
+    )
+
+
 @asynccontextmanager
 async def live_federation(
     pki: PKI,
@@ -243,24 +269,10 @@ async def live_federation(
     async with AsyncExitStack() as stack:
         addresses: dict[Province, str] = {}
         for province, state in provinces.items():
-            server = GrpcServer(
-                [
-                    ServedService(
-                        adapter_service_pb2.DESCRIPTOR.services_by_name["AdapterService"],
-                        partial(
-                            adapter_service_pb2_grpc.add_AdapterServiceServicer_to_server,
-                            _Adapter(federation, province, state),
-                        ),
-                    )
-                ],
-                listen=LOOPBACK,
-                tls=pki.member_tls(MemberPeer(province, ADAPTER)),
-                metrics=Metrics(),
-                max_concurrent_calls=64,
-            )
+            server = adapter_server(federation, pki, province, state)
             state.server = server
             addresses[province] = f"127.0.0.1:{await server.start()}"
-            stack.push_async_callback(server.stop, timedelta(0))
+            stack.push_async_callback(state.stop)
         database = await stack.enter_async_context(open_database(database_url or f"sqlite:///{folder / 'gateway.db'}"))
         await tables.prepare(database)
         peers: dict[Province, Peer] = {}

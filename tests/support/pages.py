@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -48,21 +48,19 @@ def changed(name: str, change: Callable[[dict[str, Any]], None]) -> bytes:
     return render_report(shown, statement=checked.statement.envelope, printed=printed(checked))
 
 
+def first_text(pdf: bytes) -> str:
+    """What stands on the first page, without blanks."""
+    return "".join(opened(pdf).pages[0].extract_text().split())
+
+
 def texts(pdf: bytes) -> list[str]:
     """What stands on each page, without blanks: where a line breaks makes no difference."""
-    return ["".join(page.extract_text().split()) for page in PdfReader(io.BytesIO(pdf)).pages]
+    return ["".join(page.extract_text().split()) for page in opened(pdf).pages]
 
 
-def strings(value: Any) -> Iterator[str]:
-    """Every text in a JSON value."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for inner in value.values():
-            yield from strings(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from strings(inner)
+def opened(pdf: bytes) -> Any:
+    """A file as pypdf reads it. Its types say no more than that anything may stand anywhere, as is true of PDF."""
+    return PdfReader(io.BytesIO(pdf))
 
 
 class Poppler:

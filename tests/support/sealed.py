@@ -27,18 +27,20 @@ STRANGER: Final = "陌生人（演示）"
 _DAY: Final = timedelta(days=1)
 
 
-@cache
 def seal(name: Province | str = Province.BEIJING) -> Seal:
     """A seal; the same for the same name. One of a province is in the trust data of `trust_with_seals`."""
+    return _seal(name)
+
+
+@cache
+def _seal(name: Province | str) -> Seal:
     authority_key, key = (rsa.generate_private_key(public_exponent=65537, key_size=3072) for _ in range(2))
     title = name.name_zh if isinstance(name, Province) else name
     authority = _certificate("演示签发机构（演示）", "演示签发机构（演示）", authority_key, authority_key)
     return Seal(_certificate(f"{title}演示章（演示）", "演示签发机构（演示）", key, authority_key), (authority,), key)
 
 
-def _certificate(
-    subject: str, issuer: str, key: rsa.RSAPrivateKey, issuer_key: rsa.RSAPrivateKey
-) -> x509.Certificate:
+def _certificate(subject: str, issuer: str, key: rsa.RSAPrivateKey, issuer_key: rsa.RSAPrivateKey) -> x509.Certificate:
     def named(text: str) -> x509.Name:
         return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
 
@@ -61,9 +63,7 @@ def entry_of(member: Province, *, state: KeyState = ACTIVE, **changes: datetime)
     certificate = seal(member).certificate
     der = certificate.public_bytes(Encoding.DER)
     times = {"not_before": certificate.not_valid_before_utc, "not_after": certificate.not_valid_after_utc} | changes
-    return SealEntry(
-        sha256=certificate_digest(der), certificate=der, member=member, state=state, **times
-    )
+    return SealEntry(sha256=certificate_digest(der), certificate=der, member=member, state=state, **times)
 
 
 def trust_with_seals(federation: Federation, *entries: SealEntry) -> TrustStore:

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from contract.catalogue import Catalogue, CatalogueSet
 from contract.province import Province
 from contract.report_check import check_report
-from contract.report_json import render
+from contract.report_json import FORMAT, render
+from huren.report.v1 import report_pb2
 from signing import Compromised, Retired
 from tests.support.federation import (
     CATALOGUE,
@@ -27,8 +28,8 @@ from tests.support.federation import (
     list_entry,
     penalty,
 )
-from verifier.verdict import WORDING, Result, Verdict
-from verifier.verify import MAX_FILE_BYTES, MAX_TRUST_AGE, verify
+from verifier.verdict import MAX_FILE_BYTES, MAX_TRUST_AGE, WORDING, Result, Verdict
+from verifier.verify import verify
 
 FEDERATION = Federation()
 STATEMENT = FEDERATION.report(
@@ -95,14 +96,40 @@ def test_an_edited_file_is_not_as_issued(data: bytes) -> None:
     assert result.checked is None
 
 
+def with_fragment_replaced(report: report_pb2.Report) -> None:
+    """A true answer of the same province to another question."""
+    other = FEDERATION.report(FEDERATION.admitted({}))
+    answers = check_report(other, verifier=FEDERATION.verifier, catalogues=FEDERATION.catalogues).report.answers
+    report.answers[1].fragment_envelope = answers[1].fragment_envelope
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        pytest.param(lambda report: report.answers.pop(), "ANSWERS_INCOMPLETE", id="dropped"),
+        pytest.param(with_fragment_replaced, "FRAGMENT_NOT_ADMITTED", id="replaced"),
+    ],
+)
+def test_a_home_cannot_drop_or_replace_a_fragment(change: Callable[[report_pb2.Report], object], fault: str) -> None:
+    records = {Province.TIANJIN: {PENALTY_CELL: [penalty()]}}
+    statement = FEDERATION.report(FEDERATION.admitted(records), change=lambda report: (change(report), None)[1])
+    result = verdict(statement)
+    assert (result.verdict, result.reason.partition(":")[0]) == (Verdict.TAMPERED, fault)
+
+
 @pytest.mark.parametrize(
     ("data", "expected"),
     [
         pytest.param(b"", Verdict.NOT_A_FILE_OF_OURS, id="empty"),
         pytest.param(b"%PDF-1.7 ...", Verdict.NOT_A_FILE_OF_OURS, id="some-pdf"),
+        pytest.param(b"PK\x03\x04" + bytes(1000), Verdict.NOT_A_FILE_OF_OURS, id="a-zip-or-office-file"),
+        pytest.param(b"\x89PNG\r\n\x1a\n" + bytes(100), Verdict.SCAN, id="png"),
+        pytest.param(b"\xff\xd8\xff\xe0" + bytes(100), Verdict.SCAN, id="jpeg"),
+        pytest.param(b"II*\x00" + bytes(100), Verdict.SCAN, id="tiff"),
+        pytest.param(b"\x00\x00\x00\x18ftypheic" + bytes(100), Verdict.SCAN, id="heic"),
         pytest.param(b'{"a": 1}', Verdict.NOT_A_FILE_OF_OURS, id="some-json"),
         pytest.param(
-            b'{"format": "huren-report-json/1", "a": [' + b"{}," * 2_100_000 + b"1]}",
+            b'{"format": "' + FORMAT.encode() + b'", "a": [' + b"{}," * 2_100_000 + b"1]}",
             Verdict.NOT_A_FILE_OF_OURS,
             id="millions-of-empty-objects",
         ),
@@ -150,14 +177,14 @@ def test_a_catalogue_that_the_tool_does_not_know_gives_no_conclusion() -> None:
 @settings(deadline=None)
 @given(st.binary(max_size=400) | st.text(max_size=200).map(str.encode))
 def test_arbitrary_bytes_get_a_verdict_and_never_an_authentic_one(data: bytes) -> None:
-    assert verdict(data).verdict is not Verdict.AUTHENTIC_STATUS_NOT_CHECKED
+    assert verdict(data).checked is None
 
 
 def test_the_words_name_the_limit() -> None:
     assert f"{MAX_FILE_BYTES // 2**20} MiB" in WORDING[Verdict.TOO_LARGE].advice
 
 
-def test_every_verdict_has_words_and_only_an_authentic_file_has_another_exit_code_than_one() -> None:
+def test_every_verdict_has_words_and_only_an_authentic_file_in_force_has_another_exit_code_than_one() -> None:
     assert set(WORDING) == set(Verdict)
     others = {one: words.exit_code for one, words in WORDING.items() if words.exit_code != 1}
-    assert others == {Verdict.AUTHENTIC_STATUS_NOT_CHECKED: 3}
+    assert others == {Verdict.VALID: 0, Verdict.AUTHENTIC_STATUS_NOT_CHECKED: 3}

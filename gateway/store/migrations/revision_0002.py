@@ -9,6 +9,8 @@ Requests of before are taken along:
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -17,7 +19,7 @@ down_revision = "0001"
 
 _NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
-_NEW_IN_REQUESTS = {
+_NEW_IN_REQUESTS: dict[str, sa.types.TypeEngine[Any]] = {
     "completion_until": sa.String(length=27),
     "ended_at": sa.String(length=27),
     "end_reason": sa.String(length=64),

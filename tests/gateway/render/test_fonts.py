@@ -52,7 +52,7 @@ def test_a_run_without_a_place_to_break_gets_some(letter: str) -> None:
 
 
 def test_ordinary_texts_get_no_places_to_break() -> None:
-    text = "京示市监处罚〔2024〕1号 https://credit.example 违法" * 20 + "长" * 1_000
+    text = "京示市监处罚〔2024〕1号 https://a.example 违法" * 20 + "长" * 1_000
     assert Printable().text(text) == text
 
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import re
 from typing import Any
 
 import pytest
 import zxingcpp
-from pypdf import PdfReader
 
 from contract.document import document
 from contract.report_file import EMBEDDED_STATEMENT
@@ -16,7 +14,7 @@ from contract.wording import SPECIMEN
 from gateway.render.pdf import INDEX_FROM, SPECIMEN_SEAL, render_report
 from gateway.render.typesetter import _TEMPLATES, PagesError
 from tests.support import reports
-from tests.support.pages import BASE, CODE, Poppler, changed, pages, printed, strings, texts
+from tests.support.pages import BASE, CODE, Poppler, changed, first_text, opened, pages, printed, texts
 
 SHORT = tuple(name for name in reports.EXAMPLES if name not in {"long", "many"})
 MARGIN = 22 * 72 / 25.4
@@ -53,7 +51,7 @@ def test_everything_that_the_document_says_is_printed(name: str) -> None:
 @pytest.mark.parametrize("name", reports.EXAMPLES)
 def test_the_first_page_holds_the_conclusion_and_all_that_is_needed_to_verify(name: str) -> None:
     shown = document(reports.example(name))
-    first = texts(pages(name))[0]
+    first = first_text(pages(name))
     assert _squeezed(shown["title"]) in first
     assert _squeezed(shown["front"]["conclusion"]["text"])[:15] in first
     assert shown["page"]["report_number"]["value"] in first
@@ -65,12 +63,12 @@ def test_the_first_page_holds_the_conclusion_and_all_that_is_needed_to_verify(na
 
 def test_the_conclusion_stands_in_one_piece() -> None:
     conclusion = document(reports.example("found"))["front"]["conclusion"]["text"]
-    assert _squeezed(conclusion) in texts(pages("found"))[0]
+    assert _squeezed(conclusion) in first_text(pages("found"))
 
 
 def test_what_is_not_covered_stands_on_the_first_page() -> None:
     shown = document(reports.example("limited"))
-    first = texts(pages("limited"))[0]
+    first = first_text(pages("limited"))
     for row in shown["front"]["not_covered"]["table"]["rows"]:
         assert _squeezed("".join(row)) in first
 
@@ -93,8 +91,8 @@ def test_the_words_of_a_specimen_stand_on_specimens_only() -> None:
     everything = "".join(texts(pdf))
     assert "样张" not in everything
     assert "演示章" not in everything
-    assert not any("/Pattern" in page["/Resources"] for page in PdfReader(io.BytesIO(pdf)).pages)
-    assert all("/Pattern" in page["/Resources"] for page in PdfReader(io.BytesIO(pages("clear"))).pages)
+    assert not any("/Pattern" in page["/Resources"] for page in opened(pdf).pages)
+    assert all("/Pattern" in page["/Resources"] for page in opened(pages("clear")).pages)
 
 
 def test_the_watermark_survives_printing_in_black_only(poppler: Poppler) -> None:
@@ -106,20 +104,20 @@ def test_the_watermark_survives_printing_in_black_only(poppler: Poppler) -> None
 def test_the_qr_code_of_every_page_is_read_from_its_picture(poppler: Poppler) -> None:
     pdf = pages("found")
     number = reports.example("found").report.report_number
-    for page in range(1, len(PdfReader(io.BytesIO(pdf)).pages) + 1):
+    for page in range(1, len(opened(pdf).pages) + 1):
         codes = zxingcpp.read_barcodes(poppler.greys(pdf, page=page))
         assert {code.text for code in codes} == {f"{BASE}/verify#{number}.{CODE}"}, page
 
 
 def test_the_statement_is_the_only_attachment_byte_for_byte() -> None:
-    reader = PdfReader(io.BytesIO(pages("found")))
+    reader = opened(pages("found"))
     assert dict(reader.attachments) == {EMBEDDED_STATEMENT: [reports.example("found").statement.envelope]}
     (file,) = reader.root_object["/AF"]
     assert file.get_object()["/AFRelationship"] == "/Source"
 
 
 def test_the_file_declares_its_standards_and_is_tagged() -> None:
-    reader = PdfReader(io.BytesIO(pages("found")))
+    reader = opened(pages("found"))
     metadata = reader.root_object["/Metadata"].get_object().get_data().decode()
     assert "<pdfaid:part>3</pdfaid:part>" in metadata
     assert "<pdfaid:conformance>A</pdfaid:conformance>" in metadata
@@ -136,7 +134,7 @@ def test_the_file_declares_its_standards_and_is_tagged() -> None:
 def test_every_font_is_embedded(name: str) -> None:
     fonts = {
         font.get_object()["/BaseFont"]: font.get_object()["/DescendantFonts"][0].get_object()["/FontDescriptor"]
-        for page in PdfReader(io.BytesIO(pages(name))).pages
+        for page in opened(pages(name)).pages
         for font in page["/Resources"]["/Font"].values()
     }
     assert {str(font).partition("+")[2].partition("-")[0] for font in fonts} == {"NotoSansSC", "NotoSerifSC"}
@@ -152,7 +150,7 @@ def test_texts_that_are_markup_elsewhere_are_printed_as_they_are() -> None:
 
 @pytest.mark.parametrize("name", ["markup", "found"])
 def test_nothing_in_the_file_is_a_link_an_action_or_a_script(name: str) -> None:
-    reader = PdfReader(io.BytesIO(pages(name)))
+    reader = opened(pages(name))
     assert [page for page in reader.pages if "/Annots" in page or "/AA" in page] == []
     assert {"/OpenAction", "/AA", "/AcroForm"} & set(reader.root_object) == set()
     assert set(reader.root_object.get("/Names", {}).get_object()) <= {"/EmbeddedFiles", "/Dests"}
@@ -163,13 +161,13 @@ def test_marks_that_reverse_the_order_of_writing_are_shown_and_do_nothing() -> N
     def reverse(shown: dict[str, Any]) -> None:
         shown["front"]["conclusion"]["text"] = "甲\u202e乙丙\u2066丁\u200b戊\x00"
 
-    first = texts(changed("clear", reverse))[0]
+    first = first_text(changed("clear", reverse))
     assert "甲〔U+202E〕乙丙〔U+2066〕丁〔U+200B〕戊〔U+0000〕" in first
     assert "未收录4个字符" in first
 
 
 def test_rare_characters_are_printed_or_named_on_the_first_page() -> None:
-    first = texts(pages("rare"))[0]
+    first = first_text(pages("rare"))
     assert "示例㙍〔U+20BB7〕龘贸易有限公司" in first
     assert "未收录3个字符" in first
     assert "U+20BB7、U+2A6A5、U+3106C" in first
@@ -182,7 +180,7 @@ def test_many_missing_characters_are_counted_and_some_named() -> None:
     def use(shown: dict[str, Any]) -> None:
         shown["front"]["conclusion"]["text"] = rare
 
-    first = texts(changed("clear", use))[0]
+    first = first_text(changed("clear", use))
     assert re.search(r"未收录\d\d个字符，文中以编码代替：(U\+2[0-9A-F]{4}、){11}U\+2[0-9A-F]{4}等。", first)
 
 
@@ -261,7 +259,3 @@ def test_templates_hold_no_words_of_their_own() -> None:
     for path in templates:
         code = re.sub(r"//.*", "", path.read_text(encoding="utf-8"))
         assert re.findall(r"[\u3400-\u9fff]+", code) == []
-
-
-def test_texts_of_the_document_are_found_by_the_helper() -> None:
-    assert set(strings({"a": ["x", {"b": "y"}], "c": 1})) == {"x", "y"}

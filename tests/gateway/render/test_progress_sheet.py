@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from pypdf import PdfReader
 
 from contract.province import Province
 from contract.wording import SPECIMEN
@@ -16,7 +14,7 @@ from gateway.render.sheet import PROVES_NOTHING, TITLE, render_sheet, sheet_of
 from huren.common.v1 import common_pb2
 from huren.fragment.v1 import fragment_pb2, refusal_pb2
 from huren.report.v1 import report_service_pb2 as service
-from tests.support.pages import texts
+from tests.support.pages import opened, texts
 
 ACCEPTED = datetime(2026, 11, 22, 2, 30, tzinfo=UTC)
 CONTACT = common_pb2.Contact(unit="示例单位（演示）", telephone="（演示）010-0000-0000")
@@ -59,7 +57,7 @@ def test_it_says_who_has_answered_and_who_has_not_and_why() -> None:
 
 def test_it_has_no_verdict_no_report_number_no_qr_code_and_nothing_to_seal() -> None:
     pdf = render_sheet(sheet_of(_open(), contact=CONTACT, specimen=SPECIMEN))
-    reader = PdfReader(io.BytesIO(pdf))
+    reader = opened(pdf)
     (text,) = texts(pdf)
     assert not re.search(r"HR\d|报告编号(?!）)|未查询到|\d条|未纳入|核验|结论|印章|演示章", text)
     assert not dict(reader.attachments)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import doctest
 from collections.abc import Callable
 from datetime import date, timedelta
+from types import ModuleType
 from typing import Any
 
 import grpc
@@ -16,8 +18,10 @@ from sqlalchemy import event
 
 from contract.province import Province
 from contract.report_number import make as make_number
+from gateway.api import rate_limit
 from gateway.store import tables
 from gateway.store.verification import MOST_FAILED_TRIES, TRIES_PERIOD
+from gateway.verification import codes
 from gateway.verification.by_code import CodeResult, CodeVerdict
 from gateway.verification.codes import TYPED_ALPHABET, CodeForm, key_of, member_of, read_code
 from gateway.verification.words import words_of
@@ -41,6 +45,7 @@ def spaced(text: str) -> str:
 
 
 async def test_shows_what_to_compare_of_a_valid_report(beijing: House) -> None:
+    """T24: a code says which report it belongs to, so that whoever holds another one sees it."""
     sealed = await beijing.issue()
 
     result = await beijing.verify(f" {sealed.report_number.lower()} ", sealed.verification_code)
@@ -122,6 +127,7 @@ async def test_shows_verdict_and_date_only_of_a_report_that_does_not_stand_as_is
     headline: str,
     advice: str,
 ) -> None:
+    """T23: no domain, no province, no direction."""
     sealed = await beijing.issue()
     await beijing.happens(sealed, state, revocation=revocation)
 
@@ -134,6 +140,7 @@ async def test_shows_verdict_and_date_only_of_a_report_that_does_not_stand_as_is
 
 
 async def test_answers_a_request_id_without_looking_it_up(beijing: House) -> None:
+    """T34."""
     sealed = await beijing.issue()
     queries = count_queries(beijing.database)
 
@@ -186,6 +193,7 @@ async def test_what_does_not_fit_looks_and_works_alike(beijing: House) -> None:
 
 
 async def test_a_number_has_five_failed_tries_an_hour_whether_it_exists_or_not(beijing: House) -> None:
+    """T26."""
     sealed = await beijing.issue()
     for number in (sealed.report_number, make_number(Province.BEIJING, beijing.federation.now.date(), 99)):
         verdicts = [(await beijing.verify(number, WRONG)).verdict for _ in range(MOST_FAILED_TRIES + 1)]
@@ -287,6 +295,7 @@ def test_a_scanned_code_is_never_taken_for_a_typed_one(random: bytes) -> None:
 
 
 async def test_asks_the_home_of_another_members_report(pki: PKI, beijing: House, tianjin: House) -> None:
+    """T25: every gateway verifies all members' reports."""
     sealed = await beijing.issue()
     async with reachable(pki, beijing, tianjin):
         by_qr = await tianjin.verify(sealed.report_number, sealed.verification_code)
@@ -430,3 +439,11 @@ async def test_a_status_signed_by_another_member_is_not_believed(beijing: House,
     result = await tianjin.verify(sealed.report_number, sealed.verification_code)
 
     assert result.verdict is CodeVerdict.HOME_UNREACHABLE
+
+
+@pytest.mark.parametrize("module", [codes, rate_limit])
+def test_examples_in_the_documentation_hold(module: ModuleType) -> None:
+    result = doctest.testmod(module)
+
+    assert result.attempted > 0
+    assert result.failed == 0

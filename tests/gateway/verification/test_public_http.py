@@ -311,6 +311,7 @@ async def test_neither_log_nor_error_repeats_a_code(
     assert [status for status, _, _ in answers] == [503, 500]
     assert answers[1][1]["code"] == "INTERNAL"
     assert lines
+    assert not [line for line in lines if line.get("exc_info")], "a logged exception shows variables"
     assert SECRET not in repr(lines) + repr(answers)
 
 
