@@ -363,6 +363,7 @@ def _require_sound_records(opened: OpenedFragment, catalogue: Catalogue, window:
 
 def _require_sound(record: record_pb2.Record, key: CellKey, catalogue: Catalogue, window: DayRange) -> None:
     where = f"{_name(key)}: {record.record_id}"
+    _require_days(where, record.disclosed_until)
     if record.WhichOneof("fact") != _FACT_OF_KIND.get(key[1]):
         raise AdmissionError(InadmissibleReason.RECORD_OF_OTHER_KIND, where)
     if any(domain not in catalogue.domain_by_id for domain in record.further_domains):

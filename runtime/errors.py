@@ -5,6 +5,7 @@
     ├── TLSFileError             (path)            a key, certificate or list of trusted roots cannot be used
     ├── ListenError              (address)         an address cannot be listened on
     └── StoreUnavailableError                      the database cannot do it now; nothing was written
+        └── SchemaError          (expected, got)   its tables are not such as this program can use
 
 What reaches a requester is another matter: `contract.errors` and `runtime.grpc_errors`.
 """
@@ -87,3 +88,17 @@ class StoreUnavailableError(PlumbingError):
 
     One case stays open, as with every database: a connection lost during COMMIT does not tell whether it took effect.
     """
+
+
+class SchemaError(StoreUnavailableError):
+    """The tables are not such as this program can use; nothing was changed. Starting again does not help before somebody acts.
+
+    Attributes:
+        expected: What the program can use.
+        got: What is there.
+    """
+
+    def __init__(self, expected: str, got: str) -> None:
+        super().__init__(f"expected {expected}, got {got}")
+        self.expected = expected
+        self.got = got

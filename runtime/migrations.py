@@ -26,23 +26,9 @@ from sqlalchemy import Connection, MetaData, Table, inspect
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runtime.database import Database, check_references, make_append_only
-from runtime.errors import StoreUnavailableError
+from runtime.errors import SchemaError as SchemaError
 
 logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells at every start which database it talks to
-
-
-class SchemaError(StoreUnavailableError):
-    """The tables are not such as this program can use; nothing was changed. Starting again does not help before somebody acts.
-
-    Attributes:
-        expected: What the program can use.
-        got: What is there.
-    """
-
-    def __init__(self, expected: str, got: str) -> None:
-        super().__init__(f"expected {expected}, got {got}")
-        self.expected = expected
-        self.got = got
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

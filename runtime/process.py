@@ -23,7 +23,7 @@ from typing import Final
 import structlog
 import uvloop
 
-from runtime.errors import ListenError, SettingsError, TLSFileError
+from runtime.errors import ListenError, SchemaError, SettingsError, TLSFileError
 
 EXIT_OK: Final = 0
 EXIT_FAILED: Final = 1
@@ -68,7 +68,7 @@ def run_process(main: Callable[[StopSignal], Awaitable[None]]) -> int:
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(_supervise(main))
-    except (SettingsError, TLSFileError, ListenError) as error:
+    except (SettingsError, TLSFileError, ListenError, SchemaError) as error:
         print(error, file=sys.stderr)  # noqa: T201 - for the person who starts it; logging may not be configured yet
         return EXIT_CONFIGURATION
     except Exception:  # noqa: BLE001 - the last barrier: the exit code says it, the log says why

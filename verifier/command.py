@@ -191,13 +191,13 @@ app: Final = typer.Typer(name="huren-verify", add_completion=False, pretty_excep
 def command(
     *,
     trust: Annotated[
-        Path,
+        Path | None,
         typer.Option(
             envvar="HUREN_TRUST",
             help="信任数据目录，向信用主管部门取得。 Trust directory of the members.",
             file_okay=False,
         ),
-    ],
+    ] = None,
     file: FileArgument = None,
     online: OnlineOption = None,
     status: StatusOption = None,
@@ -207,6 +207,10 @@ def command(
     as_json: JsonOption = False,
 ) -> None:
     """Verifies what the options say."""
+    if trust is None:
+        raise typer.BadParameter(
+            "请用 --trust 指明信任数据目录（或设环境变量 HUREN_TRUST） · name the trust directory with --trust (or HUREN_TRUST)"
+        )
     raise typer.Exit(
         run(
             file,

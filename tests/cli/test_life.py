@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,20 +11,22 @@ from typing import Any
 
 import pypdf
 import pytest
+from click.testing import Result
+from typer.testing import CliRunner
 
 from cli.federation import Running, federation
+from cli.main import app
 
 pytestmark = [pytest.mark.xdist_group("real-federation"), pytest.mark.timeout(300)]
 
 
-def huren(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "cli.main", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | {"COLUMNS": "200"})
+def huren(*arguments: str) -> Result:
+    return CliRunner().invoke(app, arguments)
 
 
 def answered(*arguments: str, code: int = 0) -> Any:
     done = huren(*arguments, "--json")
-    assert done.returncode == code, done.stderr + done.stdout
+    assert done.exit_code == code, done.output
     return json.loads(done.stdout)
 
 
@@ -103,7 +102,7 @@ def test_a_report_comes_by_itself_when_the_province_is_back_and_two_officers_tak
         assert answered("office", "confirm", str(proposal), "--province", "beijing", *place)["result"] == "revoked"
 
         shown = huren("verify", str(pdf), "--online", tianjin, *place)
-        assert shown.returncode == 1, shown.stderr
+        assert shown.exit_code == 1, shown.output
         assert "报告已作废" in shown.stdout
         standing = answered("office", "standing", number, *place)
         assert (standing["state"]["code"], standing["reasons"][0]["revocation"]["code"]) == (

@@ -163,10 +163,11 @@ def test_an_adapter_that_is_killed_is_named_and_keeps_reports_open(tmp_path: Pat
         directory = str(running.directory)
         asked = huren("report", "request", code, "--dir", directory, "--out", str(reports), "--json")
         assert asked.returncode == 4, asked.stderr
-        provinces = {one["province"]: one for one in json.loads(asked.stdout)["provinces"]}
+        opened = json.loads(asked.stdout)
+        provinces = {one["province"]: one for one in opened["provinces"]}
         assert provinces["hebei"]["reason"]["code"] == "NOT_REACHABLE"
         assert provinces["tianjin"]["progress"]["code"] == "ANSWERED"
-        assert not reports.exists()
+        assert [path.name for path in reports.iterdir()] == [f"{opened['request_id']}-progress.pdf"]
         assert huren("status", "--dir", directory).returncode == 1
 
         assert running.stop(signal.SIGTERM)[0] == 1

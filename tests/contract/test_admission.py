@@ -676,6 +676,11 @@ _RECORDS = [
     ),
     ("listed the day after", _listed("2026-11-23"), "RECORD_OUTSIDE_WINDOW"),
     ("removed the day before", _listed("2018-01-01", "2021-11-21"), "RECORD_OUTSIDE_WINDOW"),
+    (
+        "disclosed until no day",
+        _readable_all_the_same(penalty("penalty-0009", disclosed_until="2026-02-30")),
+        "RECORD_MALFORMED",
+    ),
     ("decided on no day", _decided("2026-02-30"), "RECORD_MALFORMED"),
     ("listed on no day", _listed("2026-13-01"), "RECORD_MALFORMED"),
     ("removed on no day", _listed("2024-01-01", "2025-02-29"), "RECORD_MALFORMED"),

@@ -271,6 +271,16 @@ def test_wrong_usage_ends_with_two(desk: Desk, arguments: tuple[str, ...]) -> No
     assert call(*arguments, "--trust", desk.trust)[0] == 2
 
 
+def test_trust_data_is_asked_for_in_both_languages(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HUREN_TRUST", raising=False)
+    code, shown = call(desk.pdf)
+    assert code == 2
+    assert "信任数据目录" in shown
+    assert "trust directory" in shown
+    monkeypatch.setenv("HUREN_TRUST", str(desk.trust))
+    assert call(desk.pdf)[0] == 3
+
+
 def test_huren_verify_is_the_same_command(desk: Desk) -> None:
     done = CliRunner().invoke(huren, ["verify", str(desk.pdf), "--trust", str(desk.trust), "--json"])
     assert (done.exit_code, json.loads(done.output)["verdict"]) == (3, "AUTHENTIC_STATUS_NOT_CHECKED")

@@ -95,7 +95,7 @@ def with_revision(data: bytes) -> bytes:
     """An incremental update behind the seal, as editors make them."""
     writer = IncrementalPdfFileWriter(io.BytesIO(data))
     writer.root["/Lang"] = generic.pdf_string("xx")
-    writer.update_root()
+    writer.update_root()  # type: ignore[no-untyped-call]
     stream = io.BytesIO()
     writer.write(stream)  # type: ignore[no-untyped-call]
     return stream.getvalue()
