@@ -8,7 +8,7 @@ from typing import Final
 
 from cli import report as reports
 from cli.federation import FederationError, Layout, Running, federation
-from cli.report import Asked, NotServedError, UnreachableError, grouped
+from cli.report import Asked, NotServedError, PDFError, UnreachableError, grouped
 from cli.terminal import command, complain, out, say, show_report
 from contract import report_number
 from contract.province import Province
@@ -56,7 +56,7 @@ def run(folder: Path) -> int:
         for one in issued:
             for file in one.files:
                 _verify(file, layout, OFFLINE, EXIT_STATUS_NOT_CHECKED)
-    except (FederationError, DemoError, ReportError, UnreachableError, FileError) as error:
+    except (FederationError, DemoError, ReportError, PDFError, UnreachableError, FileError) as error:
         complain(str(error))
         return 1
     except NotServedError as error:

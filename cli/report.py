@@ -24,6 +24,7 @@ from cli.requests import (
     contact_text,
     ended_document,
     ended_lines,
+    local_time,
     notice_document,
     notice_line,
     open_lines,
@@ -43,6 +44,7 @@ from huren.common.v1 import common_pb2, error_pb2
 from huren.report.v1 import report_service_pb2 as wire
 from runtime.clock import system_clock
 from signing import TrustStore, TrustStoreError, Verifier
+from verifier.verify import verify
 
 EXIT_ISSUED: Final = 0
 EXIT_DONE: Final = 0
@@ -97,6 +99,19 @@ class Desk:
     as_json: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class PDFError(Exception):
+    """The PDF that the home gave does not verify, or holds another report.
+
+    Attributes:
+        headline: What the verifier says about it.
+        reason: Name of the rule that is broken; empty if none.
+    """
+
+    headline: str
+    reason: str
+
+
 # --- Commands ---------------------------------------------------------------------------------------------------------
 
 
@@ -104,12 +119,16 @@ def request_report(desk: Desk, asked: Asked, *, wait: bool) -> int:
     """Asks, shows, saves; on demand waits for the end. Returns the exit code."""
 
     def work() -> int:
+        if not desk.as_json:
+            complain("正在向四地查询 · asking the four provinces")
         response = request(asked, desk.layout)
-        if response.WhichOneof("result") == "open":
-            if not wait:
-                return _not_yet(desk, response.open)
-            _show_progress(desk, response.open)
-            return _watched(desk, response.open.request_id)
+        if response.WhichOneof("result") == "open" and wait:
+            opened = response.open
+            complain(
+                f"受理编号 {opened.request_id}（非报告编号）。登记地自动办理至{local_time(opened.completion_until)}",
+                "Not yet; the home goes on by itself. Ctrl-C stops waiting, not the request.",
+            )
+            return _watched(desk, opened.request_id)
         return _shown(desk, response)
 
     return _guarded(desk, work)
@@ -228,10 +247,11 @@ def save(checked: CheckedReport, folder: Path) -> tuple[Path, Path]:
 
 
 def save_pdf(checked: CheckedReport, folder: Path, layout: Layout) -> Path:
-    """Fetches the PDF from the home and writes it beside them.
+    """Fetches the PDF from the home, verifies it as a receiver would, and writes it beside them.
 
     Raises:
         NotServedError, UnreachableError: The home does not give it.
+        PDFError: It is not that report's, or does not verify.
     """
     number = checked.report.report_number
 
@@ -241,6 +261,10 @@ def save_pdf(checked: CheckedReport, folder: Path, layout: Layout) -> Path:
 
     uscc = checked.report.subject.uscc
     response = asyncio.run(as_enterprise(layout, uscc, call, gateway=_issuer(number)))
+    trust = TrustStore.from_directory(layout.pki.trust)
+    result = verify(response.content, trust=trust, catalogues=published_catalogues(), at=system_clock())
+    if result.checked is None or result.checked.statement.envelope != checked.statement.envelope:
+        raise PDFError(result.wording.headline, result.reason)
     path = folder / f"{number}.pdf"
     path.write_bytes(response.content)
     return path
@@ -430,6 +454,13 @@ def _guarded(desk: Desk, work: Callable[[], int]) -> int:
             f"网关给出的报告未通过核验，未予保存：{error}",
             f"The report does not verify; it was not saved: {error}",
             fault=error.fault,
+        )
+    except PDFError as error:
+        _refuse(
+            desk,
+            "PDF_NOT_VERIFIED",
+            f"报告已出具；网关给出的 PDF 未通过核验，未予保存：{error.headline} {error.reason}",
+            f"The report was issued; the PDF does not verify and was not saved: {error.reason or error.headline}",
         )
     except OSError as error:
         _refuse(desk, "FILE_NOT_WRITTEN", f"文件无法写入：{error}", f"The file cannot be written: {error}")

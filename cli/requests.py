@@ -204,7 +204,8 @@ def ended_lines(ended: wire.EndedRequest) -> Iterator[str]:
     end, reason, contact = (document[name] for name in ("end", "reason", "contact"))
     yield f"申请已于{local_time(ended.ended_at)}办结：{end['zh']}。受理编号 {ended.request_id}（非报告编号，不作证明使用）"
     yield f"The request has ended: {end['en']}. Nothing is proven by this."
-    yield f"原因 reason: {reason['zh']} {reason['en']}"
+    if ended.end != wire.REQUEST_END_CANCELLED:  # there the end says it all
+        yield f"原因 reason: {reason['zh']} {reason['en']}"
     for province in document["provinces"]:
         yield from _lines(province | {"gap_kind": None})
     if contact:

@@ -29,7 +29,7 @@ _TIMEOUT_S: Final = 10.0
 _ADAPTER: Final = envelope_pb2.MEMBER_ROLE_ADAPTER
 _GATEWAY: Final = envelope_pb2.MEMBER_ROLE_GATEWAY
 _ROLES: Final = {_ADAPTER: Words("适配器", "adapter"), _GATEWAY: Words("网关", "gateway")}
-_WIDTH: Final = 120
+_WIDTH: Final = 140
 _OK: Final = 200
 
 

@@ -71,6 +71,7 @@ class ErrorCode(StrEnum):
     REVOCATION_NOT_FOUND = "REVOCATION_NOT_FOUND"
     REVOCATION_WAITS = "REVOCATION_WAITS"
     SECOND_OFFICER_NEEDED = "SECOND_OFFICER_NEEDED"
+    HOME_UNREACHABLE = "HOME_UNREACHABLE"
     METHOD_UNKNOWN = "METHOD_UNKNOWN"
     NOT_PERMITTED = "NOT_PERMITTED"
     COVERAGE_NOT_FOUND = "COVERAGE_NOT_FOUND"
@@ -298,6 +299,11 @@ ERROR_TABLE: Final[dict[ErrorCode, ErrorRow]] = {
         _REQUESTER, _NEVER, _PERMISSION_DENIED, 403,
         "作废须由两人办理：提出人不能复核，请由另一名工作人员复核。",
         "A revocation takes two officers: whoever proposed it cannot confirm it. Ask another officer.",
+    ),
+    ErrorCode.HOME_UNREACHABLE: ErrorRow(
+        _HOME, _LATER, _UNAVAILABLE, 503,
+        "暂不能核验：出具该报告的省（市）暂未应答。请稍后再试，不要据此判断报告真实与否。",
+        "Not verifiable now: the province that issued the report does not answer. Try again later; nothing follows from this.",
     ),
     ErrorCode.METHOD_UNKNOWN: ErrorRow(
         _REQUESTER, _NEVER, _UNIMPLEMENTED, 404,

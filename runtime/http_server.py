@@ -12,6 +12,7 @@ from runtime.errors import ListenError
 from runtime.settings import ListenSettings
 
 _GRACE_S: Final = 10.0
+_LINGERING_S: Final = 2.0
 
 
 @asynccontextmanager
@@ -21,7 +22,14 @@ async def serve_http(application: web.Application, listen: ListenSettings) -> As
     Raises:
         ListenError: The address cannot be listened on.
     """
-    runner = web.AppRunner(application, access_log=None, shutdown_timeout=_GRACE_S)
+    runner = web.AppRunner(
+        application,
+        access_log=None,
+        shutdown_timeout=_GRACE_S,
+        # What is not read is not inflated either, nor awaited for long: a body may be endless, or a bomb.
+        auto_decompress=False,
+        lingering_time=_LINGERING_S,
+    )
     await runner.setup()
     try:
         try:

@@ -3,7 +3,7 @@
 Authenticity is one thing, status another: offline nobody can know whether a report was superseded or revoked since. Only VALID, by
 a fresh status that the issuing home signed, has exit code 0.
 
-Source of the words: the four provinces' wording table, section 3.7. Never 真、假、伪造、有效、无效.
+Source of the words: the four provinces' wording table, section 3.7. No word calls a report true, false, valid or invalid.
 """
 
 from __future__ import annotations

@@ -32,10 +32,10 @@ from aiohttp import BodyPartReader, web
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from contract.days import CHINA, from_timestamp
-from contract.errors import ErrorCode, HurenError, Origin, Retry
+from contract.errors import ErrorCode, HurenError
 from contract.json_file import JsonFileError, read_json_file
 from contract.province import Province
-from gateway.api.problems import Problem, problem_response
+from gateway.api.problems import Problem
 from gateway.api.public_page import SCRIPT, STYLE, Page, comparison_html, file_html, words_html
 from gateway.api.rate_limit import RateLimit, caller_address
 from gateway.federation.directory import Directory
@@ -49,7 +49,7 @@ from gateway.verification.by_file import (
 )
 from gateway.verification.foreign import NotVerifiableNowError
 from gateway.verification.statuses import SignedStatus, Statuses
-from gateway.verification.words import HOME_UNREACHABLE, Words, words_of
+from gateway.verification.words import Words, words_of
 from huren.common.v1 import common_pb2
 from huren.fragment.v1 import fragment_pb2
 from huren.report.v1 import report_status_pb2
@@ -295,15 +295,11 @@ class _Handlers:
             signed = await self._parts.statuses.by_statement(
                 asked.report_number, bytes.fromhex(asked.report_statement_id), at=self._parts.clock(), caller=CALLER
             )
-        except NotVerifiableNowError:
-            return problem_response(
-                CodeVerdict.HOME_UNREACHABLE,
-                status=503,
-                words=(f"{HOME_UNREACHABLE.advice}。", f"{HOME_UNREACHABLE.english}."),
-                origin=Origin.PROVINCE,
-                retry=Retry.LATER,
+        except NotVerifiableNowError as error:
+            raise Problem(
+                HurenError(ErrorCode.HOME_UNREACHABLE, province=error.home),
                 headers={"Retry-After": str(round(_COME_BACK.total_seconds()))},
-            )
+            ) from error
         if signed is None:
             raise Problem(HurenError(ErrorCode.REPORT_NOT_FOUND))
         return web.json_response({"status": base64.b64encode(signed.envelope).decode()}, dumps=_dumps)

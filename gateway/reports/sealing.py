@@ -14,6 +14,7 @@ from contract.merge import Merged
 from contract.outcome import Admitted
 from contract.payloads import REPORT
 from contract.province import Province
+from gateway.domain.codes import TYPED_ALPHABET, TYPED_LENGTH
 from gateway.domain.request import Sealed
 from gateway.store.store import NewReport, StoredRequest
 from huren.common.v1 import common_pb2
@@ -24,15 +25,9 @@ _CODE_BYTES: Final = 18
 """Random bytes of a verification code: 144 bits, 24 characters without padding."""
 
 
-TYPED_ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-"""Digits and letters without I, L, O and U, which people confuse with others (Crockford's base 32)."""
-
-_TYPED_LENGTH: Final = 16
-
-
 def new_typed_code() -> str:
     """A random 核验码 of 80 bits, for people to type together with the number, where only a few tries are allowed."""
-    return "".join(secrets.choice(TYPED_ALPHABET) for _ in range(_TYPED_LENGTH))
+    return "".join(secrets.choice(TYPED_ALPHABET) for _ in range(TYPED_LENGTH))
 
 
 class Sealer:

@@ -20,11 +20,9 @@ from typing import Final
 from contract import report_number
 from contract.province import Province
 from contract.uscc import fold
+from gateway.domain.codes import TYPED_ALPHABET, TYPED_LENGTH
 
-TYPED_ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-"""Digits and capitals without I L O U, which are mistaken for others or make words."""
-
-_TYPED: Final = re.compile(rf"[{TYPED_ALPHABET}]{{16}}", re.ASCII)
+_TYPED: Final = re.compile(rf"[{TYPED_ALPHABET}]{{{TYPED_LENGTH}}}", re.ASCII)
 _SCANNED: Final = re.compile(r"[A-Za-z0-9_-]{22,64}", re.ASCII)
 """base64url of 128 bits or more; `huren.report.v1.VerifyByCodeRequest` takes up to 64 characters."""
 

@@ -111,7 +111,8 @@ def test_node_lock_names_no_place() -> None:
 
 def test_generated_code_asks_for_no_newer_library_than_the_project() -> None:
     project = _pyproject()
-    runtime, dev = project["project"]["dependencies"], project["dependency-groups"]["dev"]
+    runtime = project["project"]["dependencies"] + project["project"]["optional-dependencies"]["member"]
+    dev = project["dependency-groups"]["dev"]
     sources = [path.read_text("utf-8") for path in (ROOT / "protos" / "gen" / "huren").rglob("*_pb2*.py")]
     grpc = {tuple(map(int, v.split("."))) for s in sources for v in re.findall(r"GRPC_GENERATED_VERSION = '(.+)'", s)}
     protobuf = {tuple(map(int, v.split("."))) for s in sources for v in re.findall(r"Protobuf Python Version: (.+)", s)}

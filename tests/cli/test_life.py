@@ -11,8 +11,7 @@ from typing import Any
 
 import pypdf
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from cli.federation import Running, federation
 from cli.main import app

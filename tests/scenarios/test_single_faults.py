@@ -359,7 +359,7 @@ async def test_a_source_that_did_not_answer_keeps_the_request_open_with_its_reas
 
 async def test_a_signed_refusal_is_a_refusal_with_its_reason(pki: PKI, tmp_path: Path) -> None:
     async def refuse(federation: Federation, question: Question) -> bytes:
-        return federation.refusal(question, refusal_pb2.REFUSAL_REASON_CLOCK_SKEW)
+        return federation.refusal(question, refusal_pb2.REFUSAL_REASON_CLOCK_SKEW, may_ask_again=True)
 
     async with live_federation(pki, tmp_path) as live:
         outcome = await outcome_of_one_fault(live, refuse)

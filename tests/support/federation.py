@@ -354,13 +354,16 @@ class Federation:
         made = self.fragment(question, *args, **kwargs)  # type: ignore[arg-type]
         return self.signer(question.province, ADAPTER).sign(FRAGMENT, made).envelope
 
-    def refusal(self, question: Question, reason: refusal_pb2.RefusalReason.ValueType) -> bytes:
+    def refusal(
+        self, question: Question, reason: refusal_pb2.RefusalReason.ValueType, *, may_ask_again: bool = False
+    ) -> bytes:
         """The envelope of a refusal."""
         made = refusal_pb2.Refusal(
             header=self.header(question.province, ADAPTER),
             query_statement_id=question.statement_id,
             reason=reason,
             contact=common_pb2.Contact(unit="示例单位（演示）"),
+            may_ask_again=may_ask_again,
         )
         return self.signer(question.province, ADAPTER).sign(REFUSAL, made).envelope
 
