@@ -187,7 +187,7 @@ def make_pki(directory: Path, provinces: Iterable[Province], now: datetime) -> P
             _certify_seal(pki, authorities[Authority.SEALS], member, now)
     for authority in _CONNECTING:
         for name in (OPERATOR, *OFFICERS):
-            _certify_operator(pki, authorities[authority], authority, name, now)
+            _certify_operator(pki, authorities[authority], authority, name=name, now=now)
     _publish_trust(pki, members, now)
     return pki
 
@@ -234,7 +234,7 @@ def _certify_seal(pki: PKI, issuer: _Issuer, member: MemberPeer, now: datetime) 
     )
 
 
-def _certify_operator(pki: PKI, issuer: _Issuer, authority: Authority, name: str, now: datetime) -> None:
+def _certify_operator(pki: PKI, issuer: _Issuer, authority: Authority, *, name: str, now: datetime) -> None:
     tls = pki.operator_tls(name, authority)
     _make_folder(tls.certificate.parent)
     issuer.issue(tls, OperatorPeer(name), _name(name, organisation="DEMO（演示）"), now)

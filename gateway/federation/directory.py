@@ -37,7 +37,7 @@ class Member(BaseModel):
         unit: The unit that answers for it, as printed.
         telephone: That unit's telephone, as printed.
         url: Where enterprises of that province ask for reports. Empty: not known.
-        verification_url: Where people verify reports: base of its gateway's public address, without a slash at the end. Empty: not known.
+        verification_url: Where people verify reports: base of its public address, without a slash at the end. Empty: not known.
         unit_verified: Whether the unit's name was confirmed.
     """
 
