@@ -49,9 +49,7 @@ MESSAGE_TYPES: Final[dict[str, type[Message]]] = {
 
 ENTITLED: Final[dict[envelope_pb2.MemberRole.ValueType, frozenset[str]]] = {
     envelope_pb2.MEMBER_ROLE_ADAPTER: frozenset({FRAGMENT, REFUSAL, COVERAGE, RECORD_CHANGE}),
-    envelope_pb2.MEMBER_ROLE_GATEWAY: frozenset(
-        {QUERY, REPORT, REPORT_STATUS, HOME_TRANSFER, TRANSFER_CONSENT}
-    ),
+    envelope_pb2.MEMBER_ROLE_GATEWAY: frozenset({QUERY, REPORT, REPORT_STATUS, HOME_TRANSFER, TRANSFER_CONSENT}),
 }
 """Which payload types a key of a role is entitled to sign."""
 
