@@ -6,7 +6,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 from importlib.metadata import version
@@ -49,7 +49,7 @@ from gateway.store.standing import StandingStore
 from gateway.store.store import Store
 from gateway.store.transfers import TransferStore
 from gateway.store.verification import VerificationStore
-from gateway.store.work import COMPLETE, NOTIFY, WorkQueue
+from gateway.store.work import COMPLETE, NOTIFY, Backlog, WorkQueue
 from gateway.telemetry import GatewayTelemetry
 from gateway.verification.by_code import CodeVerification
 from gateway.verification.by_file import FileVerification
@@ -107,6 +107,7 @@ class Parts:
         public_url: Where people reach the public address; known at the latest when files are made.
         trusted_proxies: How many proxies stand before the public address.
         breaker_policy: When a province is not asked for a while.
+        tell_backlog: Told now and then what durable work waits.
     """
 
     province: Province
@@ -131,6 +132,7 @@ class Parts:
     messages_url: str | None = None
     trusted_proxies: int = 0
     breaker_policy: BreakerPolicy = field(default_factory=BreakerPolicy)
+    tell_backlog: Callable[[Backlog], None] = lambda _: None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -308,7 +310,7 @@ def _worker(parts: Parts, queue: WorkQueue, reports: ReportService, notices: Not
         COMPLETE: Handler(run=reports.go_on),
         NOTIFY: Handler(run=notices.hand_on, give_up_after=_MOST_NOTICE_TRIES),
     }
-    return Worker(queue, handlers, clock=parts.clock, at_once=parts.at_once)
+    return Worker(queue, handlers, clock=parts.clock, at_once=parts.at_once, tell=parts.tell_backlog)
 
 
 _MOST_NOTICE_TRIES: Final = 30
@@ -345,9 +347,9 @@ async def serve(
     """
     member = MemberPeer(settings.home, envelope_pb2.MEMBER_ROLE_GATEWAY)
     async with foundation(settings, member, path) as base, AsyncExitStack() as stack:
-        parts = await _parts(settings, base, path, stack)
         metrics = Metrics()
         telemetry = GatewayTelemetry(metrics)
+        parts = replace(await _parts(settings, base, path, stack), tell_backlog=telemetry.backlog)
         neighbours = neighbours_of(parts)
         telemetry.watch(neighbours)
         services = compose(parts, neighbours, observe(telemetry))

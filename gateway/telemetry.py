@@ -17,6 +17,7 @@ from contract.outcome import Admitted, Inadmissible, Outcome, Refused, Unavailab
 from contract.province import Province
 from gateway.reports.fanout import Neighbour
 from gateway.reports.service import Step
+from gateway.store.work import Backlog
 from huren.fragment.v1 import refusal_pb2
 from runtime.telemetry import Metrics
 
@@ -56,6 +57,14 @@ class GatewayTelemetry:
         self._requests = Counter(
             "huren_report_requests", "Report requests by how they ended.", ("end",), registry=metrics.registry
         )
+        self._work = Gauge(
+            "huren_work", "Durable work by whether it waits or is parked.", ("state",), registry=metrics.registry
+        )
+        self._work_due = Gauge(
+            "huren_work_oldest_due_timestamp_seconds",
+            "When the oldest of the waiting work was or is due; 0: none waits.",
+            registry=metrics.registry,
+        )
         self._breakers = Gauge(
             "huren_breaker_state",
             "Breaker of a province: 0 closed, 1 half open, 2 open.",
@@ -74,6 +83,12 @@ class GatewayTelemetry:
         """Reason of a province's last failed outcome; empty after a good one, and once it is forgotten."""
         reason, since = self._failures.get(province, ("", 0.0))
         return reason if self._seconds() - since < FORGET_FAILURE_AFTER.total_seconds() else ""
+
+    def backlog(self, backlog: Backlog) -> None:
+        """Shows what durable work there is."""
+        self._work.labels("waiting").set(backlog.waiting)
+        self._work.labels("parked").set(backlog.parked)
+        self._work_due.set(backlog.oldest_due_at.timestamp() if backlog.oldest_due_at else 0)
 
     def finished(self, step: Step, seconds: float) -> None:
         """As `Observer.finished`."""

@@ -18,7 +18,7 @@ import structlog
 
 from contract.errors import HurenError
 from contract.registry import RegistryUnavailableError
-from gateway.store.work import Work, WorkKind, WorkQueue
+from gateway.store.work import Backlog, Work, WorkKind, WorkQueue
 from runtime.clock import Clock
 from runtime.errors import StoreUnavailableError
 
@@ -26,6 +26,8 @@ _log: Final = structlog.get_logger(__name__)
 
 _LOOK_EVERY_S: Final = 1.0
 """What another replica, or a caller, put back is seen this soon."""
+
+_TELL_EVERY_S: Final = 10.0
 
 _LONGEST_RUN_S: Final = 600.0
 """A handler that takes longer hangs."""
@@ -62,6 +64,7 @@ class Worker:
         *,
         clock: Clock,
         at_once: int,
+        tell: Callable[[Backlog], None] = lambda _: None,
     ) -> None:
         """Takes what it needs.
 
@@ -70,15 +73,18 @@ class Worker:
             handlers: Who does which kind.
             clock: What time it is.
             at_once: How many pieces at a time.
+            tell: Told now and then what waits.
         """
         self._queue = queue
         self._handlers = handlers
         self._clock = clock
         self._free = asyncio.Semaphore(at_once)
+        self._tell = tell
 
     async def run(self) -> None:
         """Works until it is cancelled."""
         async with asyncio.TaskGroup() as group:
+            group.create_task(self._keep_telling())
             while True:
                 await self._free.acquire()
                 work = await self._take()
@@ -87,6 +93,12 @@ class Worker:
                     await asyncio.sleep(_LOOK_EVERY_S)
                     continue
                 group.create_task(self._do(work))
+
+    async def _keep_telling(self) -> None:
+        while True:
+            with suppress(StoreUnavailableError):  # taking work tells that already
+                self._tell(await self._queue.backlog())
+            await asyncio.sleep(_TELL_EVERY_S)
 
     async def _take(self) -> Work | None:
         try:

@@ -49,6 +49,9 @@ _FAIR_SHARE: Final = 0.8
 _FIRST_PAUSE_S: Final = 0.05
 _LONGEST_PAUSE_S: Final = 2.0
 
+_RETRY_FOR_S: Final = 5.0
+"""For so long the same bytes are sent again. Who asked is waiting; what is open after that is gone on with by itself."""
+
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
@@ -219,7 +222,7 @@ async def _patiently(send: Callable[[float], Awaitable[_Got]], tries: _Tries, gi
         retry=retry_if_exception(lambda error: isinstance(error, PeerError) and error.may_retry),
         wait=_pause,
         # Not into a pause that ends after the deadline: then the last failure says more than "too late".
-        stop=stop_before_delay(give_up_at - monotonic()),
+        stop=stop_before_delay(min(give_up_at - monotonic(), _RETRY_FOR_S)),
         reraise=True,
     )
     async for attempt in retrying:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -17,6 +17,7 @@ from contract.province import Province
 from gateway.federation.breaker import Breaker, BreakerPolicy
 from gateway.reports.fanout import Neighbour
 from gateway.reports.service import Step
+from gateway.store.work import Backlog
 from gateway.telemetry import FORGET_FAILURE_AFTER, GatewayTelemetry
 from huren.fragment.v1 import refusal_pb2
 from runtime.telemetry import Metrics
@@ -222,3 +223,13 @@ def test_a_failure_that_nobody_repeats_is_forgotten(counting: Counting) -> None:
     assert counting.telemetry.last_failure(SHANXI) == "WRONG_SUBJECT"
     counting.seconds.now += 1
     assert counting.telemetry.last_failure(SHANXI) == ""
+
+
+def test_what_durable_work_waits_is_shown(counting: Counting) -> None:
+    since = datetime(2026, 11, 22, 4, tzinfo=UTC)
+    counting.telemetry.backlog(Backlog(waiting=3, parked=1, oldest_due_at=since))
+    assert counting.lines("huren_work{") == {'huren_work{state="parked"} 1.0', 'huren_work{state="waiting"} 3.0'}
+    [line] = counting.lines("huren_work_oldest")
+    assert float(line.split()[1]) == since.timestamp()
+    counting.telemetry.backlog(Backlog(waiting=0, parked=0, oldest_due_at=None))
+    assert counting.lines("huren_work_oldest") == {"huren_work_oldest_due_timestamp_seconds 0.0"}
