@@ -80,6 +80,8 @@ class ReportServicer(report_service_pb2_grpc.ReportServiceServicer):
     ) -> wire.RenderReportResponse:
         """Gives an issued report to its owner as a file."""
         sealed = await self._service.get_report(request.report_number, _caller(context))
+        # What was taken back is not sealed once more: a file that is younger than the revocation would look as if it still held.
+        await self._standing.require_not_revoked(sealed.report_number)
         file = await self._files.report(sealed, request.format)
         return wire.RenderReportResponse(content=file.content, media_type=file.media_type, file_name=file.name)
 

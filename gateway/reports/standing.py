@@ -188,6 +188,15 @@ class StandingService:
         """
         return standing_on(await self._find(report_number), china_day(self._clock()))
 
+    async def require_not_revoked(self, report_number: str) -> None:
+        """Refuses a report that was taken back.
+
+        Raises:
+            HurenError: REPORT_REVOKED; REPORT_NOT_FOUND.
+        """
+        if (await self.standing(report_number)).state == _REVOKED:
+            raise HurenError(ErrorCode.REPORT_REVOKED)
+
     async def sign_status(self, report_number: str) -> bytes:
         """An Envelope with the ReportStatus of this moment, which everybody may read.
 
