@@ -72,6 +72,7 @@ class ErrorCode(StrEnum):
     REVOCATION_WAITS = "REVOCATION_WAITS"
     SECOND_OFFICER_NEEDED = "SECOND_OFFICER_NEEDED"
     HOME_UNREACHABLE = "HOME_UNREACHABLE"
+    FILE_NOT_MADE = "FILE_NOT_MADE"
     METHOD_UNKNOWN = "METHOD_UNKNOWN"
     NOT_PERMITTED = "NOT_PERMITTED"
     COVERAGE_NOT_FOUND = "COVERAGE_NOT_FOUND"
@@ -304,6 +305,11 @@ ERROR_TABLE: Final[dict[ErrorCode, ErrorRow]] = {
         _HOME, _LATER, _UNAVAILABLE, 503,
         "暂不能核验：出具该报告的省（市）暂未应答。请稍后再试，不要据此判断报告真实与否。",
         "Not verifiable now: the province that issued the report does not answer. Try again later; nothing follows from this.",
+    ),
+    ErrorCode.FILE_NOT_MADE: ErrorRow(
+        _HOME, _LATER, _UNAVAILABLE, 503,
+        "文件暂时未能生成。请稍后再试；已出具的报告不受影响，也可改取 JSON 格式。",
+        "The file could not be made now. Try again later; an issued report is not touched, and its JSON form may be had.",
     ),
     ErrorCode.METHOD_UNKNOWN: ErrorRow(
         _REQUESTER, _NEVER, _UNIMPLEMENTED, 404,

@@ -8,11 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+import structlog
 
 from contract.catalogue import CatalogueSet
 from contract.document import document
+from contract.errors import ErrorCode, HurenError
 from contract.province import Province
 from contract.report_check import CheckedReport, check_report
 from contract.report_json import render
@@ -21,14 +27,19 @@ from gateway.domain.request import Sealed
 from gateway.federation.directory import Directory
 from gateway.render.pages import ReportPages
 from gateway.render.pdf import Printed, verification_url
-from gateway.render.seal import Seal
+from gateway.render.seal import Seal, SealError
 from gateway.render.sheet import sheet_of
+from gateway.render.typesetter import PagesError
 from huren.report.v1 import report_service_pb2 as wire
 from runtime.clock import Clock
 from signing import Verifier
 
-PDF_MEDIA_TYPE = "application/pdf"
-JSON_MEDIA_TYPE = "application/json"
+PDF_MEDIA_TYPE: Final = "application/pdf"
+JSON_MEDIA_TYPE: Final = "application/json"
+
+_ASK_AGAIN_AFTER: Final = timedelta(seconds=5)
+
+_log: Final = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +94,8 @@ class ReportFiles:
         """An issued report as a file.
 
         Raises:
+            HurenError: FILE_NOT_MADE.
             ReportError: The stored statement does not verify any more; nothing is handed out.
-            PagesError, SealError: The pages could not be made; the same may be asked again.
         """
         checked = await asyncio.to_thread(
             check_report, sealed.envelope, verifier=self._verifier, catalogues=self._catalogues
@@ -97,10 +108,11 @@ class ReportFiles:
         """The progress sheet (办理进度单) of an open request: no verdict, no number, no QR code, no seal.
 
         Raises:
-            PagesError: It could not be made; the same may be asked again.
+            HurenError: FILE_NOT_MADE.
         """
         contact = self._directory.members[self._province].contact
-        content = await self._pages.sheet(sheet_of(request, contact=contact, specimen=self._specimen))
+        with _told_as_error():
+            content = await self._pages.sheet(sheet_of(request, contact=contact, specimen=self._specimen))
         return File(f"{request.request_id}-progress.pdf", PDF_MEDIA_TYPE, content)
 
     async def _pdf(self, sealed: Sealed, checked: CheckedReport) -> bytes:
@@ -117,8 +129,18 @@ class ReportFiles:
             issued_at=sealed.issued_at,
         )
         shown = await asyncio.to_thread(document, checked)
-        pages = await self._pages.report(shown, statement=sealed.envelope, printed=printed)
-        return await asyncio.to_thread(self._seal.apply, pages, at=self._clock())
+        with _told_as_error():
+            pages = await self._pages.report(shown, statement=sealed.envelope, printed=printed)
+            return await asyncio.to_thread(self._seal.apply, pages, at=self._clock())
+
+
+@contextmanager
+def _told_as_error() -> Iterator[None]:
+    try:
+        yield
+    except (PagesError, SealError) as error:
+        _log.error("file not made", reason=f"{type(error).__name__}: {error}")
+        raise HurenError(ErrorCode.FILE_NOT_MADE, retry_after=_ASK_AGAIN_AFTER) from error
 
 
 def _json(checked: CheckedReport) -> bytes:
