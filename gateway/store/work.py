@@ -174,13 +174,14 @@ class WorkQueue:
     @asynccontextmanager
     async def keeping(self, work: Work) -> AsyncGenerator[None]:
         """Keeps work that was taken for the time of the block, with a sign of life now and then."""
-        task = asyncio.create_task(self._keep(work))
+        done = asyncio.Event()
+        task = asyncio.create_task(self._keep(work, done))
         try:
             yield
         finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            # Not cancelled: it may be in the middle of a transaction.
+            done.set()
+            await task
 
     async def put_back(self, work: Work, *, due: datetime, error: str = "", parked: bool = False) -> None:
         """As `put_back`, in a transaction of its own."""
@@ -223,9 +224,12 @@ class WorkQueue:
             kind, reference, attempts, due = (await connection.execute(taken)).one()
         return Work(kind=WorkKind(kind), reference=reference, attempts=attempts, owner=self._owner, due_at=instant(due))
 
-    async def _keep(self, work: Work) -> None:
+    async def _keep(self, work: Work, done: asyncio.Event) -> None:
         while True:
-            await asyncio.sleep(self._lease.total_seconds() / _SIGNS_OF_LIFE)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._lease.total_seconds() / _SIGNS_OF_LIFE):
+                    await done.wait()
+                return
             try:
                 async with self._database.write() as connection:
                     await connection.execute(
@@ -239,3 +243,5 @@ class WorkQueue:
                     )
             except StoreUnavailableError as error:
                 _log.warning("no sign of life for work", kind=work.kind, reason=str(error))
+            except Exception as error:  # noqa: BLE001 - who works is not ended, nor is the next sign of life
+                _log.error("no sign of life for work", kind=work.kind, exc_info=error)
