@@ -2,7 +2,8 @@
 
 A handler finishes the work or puts it back, in the transaction of its result. What a handler raises is logged, and the work is put
 back with a growing pause; kinds that may give up are parked after so many tries, for an operator to look at. When the store cannot
-be reached, nothing is taken until it can.
+be reached, nothing is taken until it can. Whatever else goes wrong with the store is logged with its trace and ends nothing
+either: a gateway whose worker has ended looks well and completes no request.
 """
 
 from __future__ import annotations
@@ -96,7 +97,7 @@ class Worker:
 
     async def _keep_telling(self) -> None:
         while True:
-            with suppress(StoreUnavailableError):  # taking work tells that already
+            with suppress(Exception):  # taking work tells that already
                 self._tell(await self._queue.backlog())
             await asyncio.sleep(_TELL_EVERY_S)
 
@@ -105,8 +106,10 @@ class Worker:
             return await self._queue.take()
         except StoreUnavailableError as error:
             _log.warning("no work taken", reason=str(error))
-            await asyncio.sleep(_STORE_PAUSE_S)
-            return None
+        except Exception as error:  # noqa: BLE001 - the worker must outlive every fault of ours
+            _log.error("no work taken", exc_info=error)
+        await asyncio.sleep(_STORE_PAUSE_S)
+        return None
 
     async def _do(self, work: Work) -> None:
         try:
@@ -131,5 +134,10 @@ class Worker:
     async def _failed(self, work: Work, why: str, *, give_up_after: int | None) -> None:
         pause = min(_FIRST_PAUSE * 2 ** min(work.attempts - 1, _MOST_DOUBLINGS), _LONGEST_PAUSE)
         parked = give_up_after is not None and work.attempts >= give_up_after
-        with suppress(StoreUnavailableError):  # then it is free again when the lease is over
+        # Where that fails, it is free again when the lease is over.
+        try:
             await self._queue.put_back(work, due=self._clock() + pause, error=why, parked=parked)
+        except StoreUnavailableError as error:
+            _log.warning("work not put back", kind=work.kind, reason=str(error))
+        except Exception as error:  # noqa: BLE001 - as above
+            _log.error("work not put back", kind=work.kind, exc_info=error)

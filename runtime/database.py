@@ -334,7 +334,12 @@ def _open_postgresql(url: URL, patience: timedelta) -> Database:
         pool_pre_ping=True,
         connect_args={
             "timeout": patience.total_seconds(),
-            "server_settings": {"lock_timeout": str(round(patience.total_seconds() * 1000)), "timezone": "UTC"},
+            "server_settings": {
+                "lock_timeout": str(round(patience.total_seconds() * 1000)),
+                "timezone": "UTC",
+                # Whatever the server's default is: who waited for a lock must see what was committed meanwhile.
+                "default_transaction_isolation": "read committed",
+            },
         },
         hide_parameters=True,
     )

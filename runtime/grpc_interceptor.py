@@ -10,7 +10,8 @@
 5. The service.
 
 A method that streams its responses is served alike. Such calls last long and do little, so they have a gate of their own, as wide
-as the other, and nobody waits for their end when the process stops: whoever watches calls again.
+as the other, of which one peer gets a share only, and nobody waits for their end when the process stops: whoever watches calls
+again.
 
 Not touched: gRPC's own services (health, reflection), which must answer under load too. Methods that stream requests are refused by
 GrpcServer.
@@ -21,6 +22,7 @@ Who the peer is and what it may do is the services' business (`identity.peer_ide
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -49,6 +51,8 @@ Decoder: TypeAlias = Callable[[bytes], Message]
 _GRPC_OWN: Final = "/grpc."
 _UNKNOWN: Final = "unknown"
 """Label of all methods that do not exist: a peer chooses their names, and labels come from fixed sets."""
+_SHARES: Final = 8
+"""One peer has at most one share of the streams: they may last for days, and would be all that there are."""
 _RETRY_AFTER: Final = timedelta(seconds=1)
 _RAW: Final = None
 """Makes gRPC hand on the request's bytes as they are."""
@@ -64,8 +68,16 @@ class Gate:
     Not a queue: a peer that waits here would wait unseen; a peer that is refused can say so, or ask again later.
     """
 
-    def __init__(self, *, max_concurrent: int) -> None:
+    def __init__(self, *, max_concurrent: int, most_of_one: int | None = None) -> None:
+        """Makes an open gate.
+
+        Args:
+            max_concurrent: More calls at a time do not fit.
+            most_of_one: Nor do more of one peer. None: no matter whose they are.
+        """
         self._max_concurrent = max_concurrent
+        self._most_of_one = most_of_one or max_concurrent
+        self._of: Counter[str] = Counter()
         self._running = 0
         self._closed = False
         self._others: list[Gate] = []
@@ -73,28 +85,35 @@ class Gate:
         self._empty.set()
 
     @contextmanager
-    def enter(self) -> Iterator[None]:
+    def enter(self, peer: str) -> Iterator[None]:
         """Counts one call for the time of the block.
+
+        Args:
+            peer: Whose it is.
 
         Raises:
             HurenError: OVERLOADED or SHUTTING_DOWN.
         """
         if self._closed:
             raise HurenError(ErrorCode.SHUTTING_DOWN, retry_after=_RETRY_AFTER)
-        if self._running >= self._max_concurrent:
+        if self._running >= self._max_concurrent or self._of[peer] >= self._most_of_one:
             raise HurenError(ErrorCode.OVERLOADED, retry_after=_RETRY_AFTER)
         self._running += 1
+        self._of[peer] += 1
         self._empty.clear()
         try:
             yield
         finally:
             self._running -= 1
+            self._of[peer] -= 1
+            if not self._of[peer]:
+                del self._of[peer]
             if self._running == 0:
                 self._empty.set()
 
     def beside(self) -> Gate:
-        """Another gate, as wide as this one, which closes with it."""
-        other = Gate(max_concurrent=self._max_concurrent)
+        """Another gate, as wide as this one, which closes with it, and of which one peer has a share."""
+        other = Gate(max_concurrent=self._max_concurrent, most_of_one=max(1, self._max_concurrent // _SHARES))
         self._others.append(other)
         return other
 
@@ -167,7 +186,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     ) -> Message:
         with self._observed(method, context) as outcome:  # 1
             try:
-                with gate.enter():  # 3
+                with gate.enter(_peer(context)):  # 3
                     request = _decoded(raw, decoder, max_size_bytes=self._max_request_size_bytes)  # 4
                     return await service(request, context)  # 5
             except grpc.aio.AbortError:
@@ -184,9 +203,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         outcome = _Outcome()
         started = perf_counter()
         status = grpc.StatusCode.OK.name
-        peer = peer_identity(context.auth_context())
         with (
-            structlog.contextvars.bound_contextvars(rpc=method, peer=peer.uri if peer else None),
+            structlog.contextvars.bound_contextvars(rpc=method, peer=_peer(context) or None),
             self._metrics.running.track_inprogress(),
         ):
             try:
@@ -205,6 +223,12 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
                 self._metrics.requests.labels(method, status).inc()
                 self._metrics.request_seconds.labels(method).observe(seconds)
                 _log_call(outcome, status=status, seconds=seconds)
+
+
+def _peer(context: Context) -> str:
+    """Who calls, by the name in its certificate; empty where it has none."""
+    peer = peer_identity(context.auth_context())
+    return peer.uri if peer else ""
 
 
 class _Outcome:

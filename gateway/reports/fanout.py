@@ -239,7 +239,7 @@ def _pause(state: RetryCallState) -> float:
     """As long as the province asks for; else exponentially longer, with jitter."""
     error = state.outcome.exception() if state.outcome else None
     if isinstance(error, PeerError) and error.retry_after is not None:
-        return error.retry_after.total_seconds()
+        return max(error.retry_after.total_seconds(), _FIRST_PAUSE_S)
     return _backoff(state)
 
 

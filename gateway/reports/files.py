@@ -39,6 +39,9 @@ JSON_MEDIA_TYPE: Final = "application/json"
 
 _ASK_AGAIN_AFTER: Final = timedelta(seconds=5)
 
+_MOST_AT_A_TIME: Final = 16
+"""Further files are refused: whoever waited for them would hold places that requests for reports need."""
+
 _log: Final = structlog.get_logger(__name__)
 
 
@@ -89,31 +92,43 @@ class ReportFiles:
         self._seal = seal
         self._specimen = SPECIMEN if specimen else ""
         self._clock = clock
+        self._being_made = 0
 
     async def report(self, sealed: Sealed, form: wire.ReportFormat.ValueType) -> File:
         """An issued report as a file.
 
         Raises:
-            HurenError: FILE_NOT_MADE.
+            HurenError: FILE_NOT_MADE, OVERLOADED.
             ReportError: The stored statement does not verify any more; nothing is handed out.
         """
-        checked = await asyncio.to_thread(
-            check_report, sealed.envelope, verifier=self._verifier, catalogues=self._catalogues
-        )
-        if form == wire.REPORT_FORMAT_JSON:
-            return File(f"{sealed.report_number}.json", JSON_MEDIA_TYPE, await asyncio.to_thread(_json, checked))
-        return File(f"{sealed.report_number}.pdf", PDF_MEDIA_TYPE, await self._pdf(sealed, checked))
+        with self._room():
+            checked = await asyncio.to_thread(
+                check_report, sealed.envelope, verifier=self._verifier, catalogues=self._catalogues
+            )
+            if form == wire.REPORT_FORMAT_JSON:
+                return File(f"{sealed.report_number}.json", JSON_MEDIA_TYPE, await asyncio.to_thread(_json, checked))
+            return File(f"{sealed.report_number}.pdf", PDF_MEDIA_TYPE, await self._pdf(sealed, checked))
 
     async def progress_sheet(self, request: wire.OpenRequest) -> File:
         """The progress sheet (办理进度单) of an open request: no verdict, no number, no QR code, no seal.
 
         Raises:
-            HurenError: FILE_NOT_MADE.
+            HurenError: FILE_NOT_MADE, OVERLOADED.
         """
         contact = self._directory.members[self._province].contact
-        with _told_as_error():
+        with self._room(), _told_as_error():
             content = await self._pages.sheet(sheet_of(request, contact=contact, specimen=self._specimen))
         return File(f"{request.request_id}-progress.pdf", PDF_MEDIA_TYPE, content)
+
+    @contextmanager
+    def _room(self) -> Iterator[None]:
+        if self._being_made >= _MOST_AT_A_TIME:
+            raise HurenError(ErrorCode.OVERLOADED, retry_after=_ASK_AGAIN_AFTER)
+        self._being_made += 1
+        try:
+            yield
+        finally:
+            self._being_made -= 1
 
     async def _pdf(self, sealed: Sealed, checked: CheckedReport) -> bytes:
         link = verification_url(self._public_url(), report_number=sealed.report_number, code=sealed.verification_code)

@@ -53,7 +53,9 @@ class Notices:
         ]
 
     async def hand_on(self, work: Work) -> None:
-        """Hands one notice to the message platform, at least once. Its number is the key by which the platform knows it again.
+        """Hands one notice to the message platform, at least once. `notice` is the key by which the platform knows it again.
+
+        The number alone would not do: after a restore another notice has it, and would be taken for the one of before.
 
         Raises:
             NoticeNotTakenError: The platform did not take it.
@@ -65,11 +67,12 @@ class Notices:
         await self._queue.finish(work)
 
     async def _post(self, number: str, notice: Notice, url: str) -> None:
+        at = instant_text(notice.at)
         message = {
-            "notice": number,
+            "notice": f"{number}-{at}",
             "uscc": notice.uscc,
             "kind": wire.NoticeKind.Name(notice.kind).removeprefix("NOTICE_KIND_"),
-            "at": instant_text(notice.at),
+            "at": at,
         }
         try:
             async with (

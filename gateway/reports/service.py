@@ -465,7 +465,10 @@ class ReportService:
                     progress=message,
                 )
             )
-        asked_for = [outcome.refusal.ask_again_after.ToTimedelta() for outcome in now if isinstance(outcome, Refused)]
+        # A province may ask for a pause that leads beyond every date.
+        longest = max(request.completion_until - at, timedelta())
+        pauses = [outcome.refusal.ask_again_after.ToTimedelta() for outcome in now if isinstance(outcome, Refused)]
+        asked_for = [min(pause, longest) for pause in pauses]
         due = self._rules.completion.due(at, work.attempts, statuses, max(asked_for, default=timedelta()))
         message.next_attempt_at.CopyFrom(to_timestamp(min(due, request.completion_until)))
         if may_close_by_itself(statuses):
@@ -521,11 +524,13 @@ class ReportService:
     async def _recall(self, request: StoredRequest, catalogue: Catalogue) -> list[Admitted]:
         """What earlier tries got and what seals as it is; the newest answer of each province, where no change has overtaken it."""
         recalled: dict[Province, Admitted] = {}
+        seen: set[Province] = set()
         now = self._clock()
         for before in await self._store.admitted_before(request.request_id):
             question = self._own_question(before.query)
-            if question is None or question.query.subject != request.subject or question.province in recalled:
+            if question is None or question.query.subject != request.subject or question.province in seen:
                 continue
+            seen.add(question.province)  # nothing older stands in for its newest answer: it may know more since
             again = await self._fanout.readmit(question, before.answer, catalogue=catalogue, at=now)
             if again is not None and not merge(request.cells, (again.province,), (again,)).gaps:
                 recalled[again.province] = again

@@ -319,7 +319,8 @@ class Store:
     ) -> Sealed | StoredRequest | None:
         """Issues the report of a request: number, report, outcomes, state, audit and notice, in one transaction.
 
-        Another try of the same request may have been quicker; then its report is returned and nothing is issued.
+        Another try of the same request may have been quicker; then its report is returned and nothing is issued. What was got is
+        kept as evidence all the same.
 
         Args:
             request: The request.
@@ -344,8 +345,8 @@ class Store:
             await alone_with_subject(connection, uscc)
             if not is_current(await _changes_of(connection, uscc)):
                 return None
+            await _record_outcomes(connection, request, outcomes, at)
             if (await connection.execute(take)).rowcount == 1:
-                await _record_outcomes(connection, request, outcomes, at)
                 report = make(await _next_sequence(connection, at))
                 await _insert_report(connection, request, report)
                 await finish_work(connection, COMPLETE, request.request_id)
@@ -493,6 +494,7 @@ def _outcome_row(outcome: Outcome) -> dict[str, object]:
         case _:
             assert_never(outcome)
     reason, detail, answer = found
+    detail = detail.replace("\0", "\ufffd")  # a peer's words may hold one, which PostgreSQL takes in no text
     return {"kind": type(outcome).__name__, "reason": reason, "detail": detail, "answer": answer}
 
 

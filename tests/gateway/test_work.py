@@ -6,7 +6,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from gateway.store import tables
 from gateway.store.rows import instant_text
@@ -211,3 +211,35 @@ async def test_work_of_a_kind_that_nobody_does_here_stays_for_who_does(stored: D
 
     await working(Worker(queue, {COMPLETE: Handler(run=run)}, clock=clock, at_once=1), done)
     assert await left(stored) == {"7"}
+
+
+async def test_a_fault_of_the_store_that_nobody_foresaw_does_not_end_the_worker(stored: Database) -> None:
+    """What happens: the table of work is away for a moment, which is neither "cannot do it now" nor a handler's fault."""
+    await add(stored, "first")
+    await add(stored, "second", due=NOW + timedelta(seconds=1))
+    clock, done, away = Clock(), asyncio.Event(), asyncio.Event()
+    queue = queue_of(stored, "one", clock)
+
+    async def rename(old: str, new: str) -> None:
+        async with stored.reshape() as connection:
+            await connection.execute(text(f"ALTER TABLE {old} RENAME TO {new}"))
+
+    async def run(work: Work) -> None:
+        if work.reference == "first":
+            await rename("work", "away")
+            away.set()
+            raise RuntimeError("cannot be put back either")
+        await queue.finish(work)
+        done.set()
+
+    async def come_back() -> None:
+        await away.wait()
+        await asyncio.sleep(0.1)
+        await rename("away", "work")
+        clock.now += timedelta(seconds=1)
+
+    worker = Worker(queue, {COMPLETE: Handler(run=run)}, clock=clock, at_once=2)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(come_back())
+        await working(worker, done)
+    assert await left(stored) == {"first"}

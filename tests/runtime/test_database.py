@@ -327,6 +327,19 @@ async def test_a_server_that_ends_the_connection_makes_the_store_unavailable(pos
         assert await jobs(database) == [2]
 
 
+async def test_who_waited_for_a_lock_sees_what_was_committed_meanwhile_whatever_the_servers_default(
+    postgresql_url: str,
+) -> None:
+    async with open_database(postgresql_url) as database, database.write() as connection:
+        name = await connection.scalar(text("SELECT current_database()"))
+        await connection.execute(text(f"ALTER DATABASE {name} SET default_transaction_isolation = 'repeatable read'"))
+    async with open_database(postgresql_url) as database:
+        async with database.write() as connection:
+            assert await connection.scalar(text("SHOW transaction_isolation")) == "read committed"
+        async with database.snapshot() as connection:
+            assert await connection.scalar(text("SHOW transaction_isolation")) == "repeatable read"
+
+
 async def test_a_server_in_recovery_makes_the_store_unavailable(postgresql_url: str) -> None:
     async with open_database(postgresql_url) as database:
         await create_tables(database)

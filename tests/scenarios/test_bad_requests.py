@@ -7,6 +7,7 @@ from typing import Any
 
 import grpc
 import pytest
+from sqlalchemy import text
 
 from contract.province import Province
 from gateway.store import tables
@@ -220,3 +221,32 @@ async def test_a_store_that_cannot_be_written_is_a_retryable_error_and_issues_no
         assert detail.code == "STORE_UNAVAILABLE"
         assert detail.retry == error_pb2.ERROR_RETRY_LATER
         assert await live.stored() == {}
+
+
+@pytest.mark.parametrize("room", [0, 1, 4, 8])
+async def test_a_disk_that_is_full_while_a_report_is_issued_is_a_retryable_error_and_leaves_nothing_half_issued(
+    pki: PKI, tmp_path: Path, room: int
+) -> None:
+    """What happens: the store has room for so many pages while a report is asked for; then there is more, and it is asked again.
+
+    What must result: STORE_UNAVAILABLE, to be asked again later, and no report; then one report, with one number.
+    """
+    key = "full-disk-0001"
+    async with live_federation(pki, tmp_path) as live:
+        async with live.database.write() as connection:  # SQLITE_FULL, as from a file system without room
+            most = (await connection.execute(text("PRAGMA max_page_count"))).scalar_one()
+            used = (await connection.execute(text("PRAGMA page_count"))).scalar_one()
+            await connection.execute(text(f"PRAGMA max_page_count={used + room}"))
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await live.request(idempotency_key=key)
+        detail = error_detail(caught.value)
+        assert detail is not None
+        assert (detail.code, detail.retry) == ("STORE_UNAVAILABLE", error_pb2.ERROR_RETRY_LATER)
+        assert not await live.rows(tables.reports)
+
+        async with live.database.write() as connection:
+            await connection.execute(text(f"PRAGMA max_page_count={most}"))
+        answer = await live.request(idempotency_key=key)
+        [issued] = await live.rows(tables.reports)
+        assert answer.sealed.report_number == issued["report_number"]
+        assert answer.sealed.report_envelope == issued["envelope"]

@@ -13,6 +13,7 @@ import pytest
 
 from contract.errors import ErrorCode, HurenError
 from contract.outcome import Question
+from contract.payloads import REFUSAL
 from contract.province import Province
 from contract.report_check import check_report
 from gateway.store import tables
@@ -22,7 +23,8 @@ from huren.fragment.v1 import fragment_pb2, refusal_pb2
 from huren.report.v1 import report_service_pb2 as wire
 from runtime.grpc_errors import error_detail
 from sandbox.pki import PKI
-from tests.support.federation import PENALTY_CELL, Federation, penalty, registry_entry, uscc
+from signing import decode_envelope
+from tests.support.federation import ADAPTER, PENALTY_CELL, Federation, penalty, registry_entry, uscc
 from tests.support.live import Live, honest, live_federation
 
 KEY = "one-key-for-the-whole-story"
@@ -60,8 +62,8 @@ async def live_on(database_url: str, pki: PKI, folder: Path) -> AsyncGenerator[L
         yield live
 
 
-async def opened(live: Live, **changes: object) -> wire.OpenRequest:
-    response = await live.request(idempotency_key=KEY, **changes)
+async def opened(live: Live) -> wire.OpenRequest:
+    response = await live.request(idempotency_key=KEY)
     assert response.WhichOneof("result") == "open"
     return response.open
 
@@ -133,6 +135,30 @@ async def test_nobody_watches_or_ends_the_request_of_another(pki: PKI, tmp_path:
         assert {detail.code for detail in told[0] if detail} == {"REQUEST_NOT_FOUND"}
 
 
+async def test_who_watches_without_end_leaves_room_for_others(pki: PKI, tmp_path: Path) -> None:
+    """What happens: one enterprise watches its open request as often as it may, and once more.
+
+    What must result: it is told that this is too much, and another enterprise is served.
+    """
+    async with live_federation(pki, tmp_path) as live:
+        live.provinces[Province.HEBEI].behaviour = silent
+        watching = wire.WatchReportRequest(request_id=(await opened(live)).request_id)
+        async with live.client() as stub, live.client(uscc(2)) as other:
+            watched = [stub.WatchReport(watching, timeout=60) for _ in range(8)]
+            for one in watched:
+                message = await one.read()
+                assert isinstance(message, wire.WatchReportResponse)
+                assert message.HasField("open")
+            told = []
+            for further in (stub, other):
+                with pytest.raises(grpc.aio.AioRpcError) as caught:
+                    await further.WatchReport(watching, timeout=30).read()
+                told.append(error_detail(caught.value))
+            for one in watched:
+                one.cancel()
+        assert [detail.code for detail in told if detail] == ["OVERLOADED", "REQUEST_NOT_FOUND"]
+
+
 async def test_a_request_that_is_given_up_is_not_gone_on_with(database_url: str, pki: PKI, tmp_path: Path) -> None:
     async with live_on(database_url, pki, tmp_path) as live:
         live.provinces[Province.HEBEI].behaviour = silent
@@ -145,6 +171,24 @@ async def test_a_request_that_is_given_up_is_not_gone_on_with(database_url: str,
         assert (ended.end, ended.reason) == (wire.REQUEST_END_CANCELLED, "APPLICANT")
         assert await unfinished(live) == []
         assert (await live.request(idempotency_key=KEY)).ended == ended
+
+
+async def test_a_request_that_is_given_up_while_provinces_answer_ends_so_and_keeps_what_they_said(
+    database_url: str, pki: PKI, tmp_path: Path
+) -> None:
+    async with live_on(database_url, pki, tmp_path) as live:
+
+        async def given_up_meanwhile(federation: Federation, question: Question) -> bytes:
+            async with live.client() as stub:
+                await stub.CancelRequest(wire.CancelRequestRequest(request_id=question.query.request_id), timeout=30)
+            return federation.answer(question)
+
+        live.provinces[Province.HEBEI].behaviour = given_up_meanwhile
+        ended = (await live.request(idempotency_key=KEY)).ended
+        assert (ended.end, ended.reason) == (wire.REQUEST_END_CANCELLED, "APPLICANT")
+        assert await live.rows(tables.reports) == []
+        assert len(await live.rows(tables.outcomes)) == 4
+        assert await unfinished(live) == []
 
 
 async def test_what_only_an_officer_can_settle_is_asked_about_again_and_completes(pki: PKI, tmp_path: Path) -> None:
@@ -226,3 +270,42 @@ async def test_two_calls_at_once_and_the_worker_make_one_report(database_url: st
         assert len({task.result().sealed.report_number for task in tasks}) == 1
         assert len(await live.rows(tables.reports)) == 1
         assert len(await live.rows(tables.requests)) == 1
+
+
+async def test_a_province_that_asks_for_an_endless_pause_does_not_stop_the_request(
+    database_url: str, pki: PKI, tmp_path: Path
+) -> None:
+    """What happens: 天津 refuses for now and asks to be left alone for ten thousand years, longer than any date goes.
+
+    What must result: the request is open, and is gone on with until its time is over.
+    """
+
+    async def not_in_our_time(federation: Federation, question: Question) -> bytes:
+        refusal = refusal_pb2.Refusal.FromString(
+            decode_envelope(federation.refusal(question, refusal_pb2.REFUSAL_REASON_OVERLOADED)).payload
+        )
+        refusal.may_ask_again = True
+        refusal.ask_again_after.FromSeconds(315_576_000_000)
+        return federation.signer(question.province, ADAPTER).sign(REFUSAL, refusal).envelope
+
+    async with live_on(database_url, pki, tmp_path) as live:
+        live.provinces[Province.TIANJIN].behaviour = not_in_our_time
+        first = await opened(live)
+        assert first.next_attempt_at == first.completion_until
+        assert len(await live.rows(tables.outcomes)) == 4
+
+
+async def test_what_a_province_writes_into_an_answer_cannot_keep_the_outcome_from_being_stored(
+    database_url: str, pki: PKI, tmp_path: Path
+) -> None:
+    """What happens: 天津 fails, and its words hold a character that PostgreSQL takes in no text."""
+
+    async def failing(federation: Federation, question: Question) -> bytes:
+        del federation, question
+        raise HurenError(ErrorCode.MALFORMED_REQUEST, problem_zh="无", problem_en="none\0of it")
+
+    async with live_on(database_url, pki, tmp_path) as live:
+        live.provinces[Province.TIANJIN].behaviour = failing
+        first = await opened(live)
+        assert [status.province for status in first.provinces if status.gap_kind] == [common_pb2.PROVINCE_TIANJIN]
+        assert len(await live.rows(tables.outcomes)) == 4

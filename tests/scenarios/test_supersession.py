@@ -10,15 +10,17 @@ from typing import Any
 import pytest
 
 from contract.catalogue import PENALTY
+from contract.outcome import Question
 from contract.province import Province
 from contract.report_check import check_report
 from gateway.reports.service import Step
+from huren.fragment.v1 import fragment_pb2
 from huren.report.v1 import report_pb2, report_status_pb2
 from huren.report.v1 import report_service_pb2 as wire
 from runtime.identity import MemberPeer
 from sandbox.pki import PKI
 from tests.support.changes import signed_change, state
-from tests.support.federation import ADAPTER, PENALTY_CELL, penalty, uscc
+from tests.support.federation import ADAPTER, PENALTY_CELL, Federation, penalty, uscc
 from tests.support.live import Live, honest, live_federation
 
 TIANJIN = Province.TIANJIN
@@ -37,6 +39,18 @@ async def fetched(live: Live, report_number: str) -> wire.GetReportResponse:
     """What the owner gets of a report."""
     async with live.client() as stub:
         return await stub.GetReport(wire.GetReportRequest(report_number=report_number), timeout=30)
+
+
+async def in_doubt(federation: Federation, question: Question) -> bytes:
+    """The province has a row of which an officer has to say whose it is."""
+
+    def doubt(fragment: fragment_pb2.Fragment) -> None:
+        for cell in fragment.cells:
+            if cell.key.domain == PENALTY_CELL[0] and cell.state == fragment_pb2.CELL_STATE_CLEAR:
+                cell.state = fragment_pb2.CELL_STATE_SOURCE_UNAVAILABLE
+                cell.reason = fragment_pb2.UNAVAILABLE_REASON_IDENTITY_IN_DOUBT
+
+    return federation.answer(question, change=doubt)
 
 
 def said(live: Live, sealed: wire.SealedReport) -> report_pb2.Conclusion:
@@ -175,6 +189,32 @@ async def test_an_answer_that_a_change_overtook_is_not_used_by_the_next_try(
         second = await live.request(idempotency_key="told-between")
         assert said(live, second.sealed).verdict == report_pb2.VERDICT_FOUND
         assert len(live.provinces[TIANJIN].received) == 2
+
+
+async def test_an_answer_is_not_used_where_the_province_took_it_back_by_a_later_one(
+    pki: PKI, tmp_path: Path, database_url: str
+) -> None:
+    """What happens: Tianjin answers that there is nothing, tells of a record, answers that it is in doubt, takes the record back.
+
+    What must result: Tianjin is asked again; what it said first does not make a clear report.
+    """
+
+    async def down(_federation: object, _question: object) -> bytes:
+        raise RuntimeError("down")
+
+    async with live_federation(pki, tmp_path, database_url=database_url) as live:
+        live.provinces[Province.HEBEI].behaviour = down
+        assert (await live.request(idempotency_key="in-doubt-since")).WhichOneof("result") == "open"
+        await tell(live, after=state(1))
+        live.provinces[Province.HEBEI].behaviour = honest()
+        live.provinces[TIANJIN].behaviour = in_doubt
+        assert (await live.request(idempotency_key="in-doubt-since")).WhichOneof("result") == "open"
+        await tell(live, before=state(1), minutes=-30)
+
+        third = await live.request(idempotency_key="in-doubt-since")
+
+        assert third.WhichOneof("result") == "open"
+        assert len(live.provinces[TIANJIN].received) == 3
 
 
 @pytest.mark.parametrize("step", [Step.ASK, Step.MERGE])

@@ -110,6 +110,18 @@ def test_a_certificate_out_of_its_time_is_refused_with_what_to_do(pki: PKI, rend
             seal.apply(rendered, at=at)
 
 
+def test_a_certificate_without_those_that_issued_it_is_refused_with_what_to_do(pki: PKI, tmp_path: Path) -> None:
+    files, other = pki.seal(BEIJING), tmp_path / "other"
+    own, authority = files.certificate.read_text().split("-----END CERTIFICATE-----\n")[:2]
+    end = "-----END CERTIFICATE-----\n"
+    for content in (own + end, own + end + own + end, own + end + authority + end + own + end):
+        other.write_text(content)
+        with pytest.raises(SealError, match="add what is missing, in this order"):
+            Seal.load(other, files.private_key)
+    other.write_text(own + end + authority + end)
+    assert Seal.load(other, files.private_key).authorities
+
+
 def test_files_that_are_no_seal_are_refused_by_name(pki: PKI, tmp_path: Path) -> None:
     files = pki.seal(BEIJING)
     other = tmp_path / "other"

@@ -19,11 +19,12 @@ from sqlalchemy import event
 from contract.province import Province
 from contract.report_number import make as make_number
 from gateway.api import rate_limit
+from gateway.domain.codes import TYPED_ALPHABET
 from gateway.store import tables
 from gateway.store.verification import MOST_FAILED_TRIES, TRIES_PERIOD
 from gateway.verification import codes
 from gateway.verification.by_code import CodeResult, CodeVerdict
-from gateway.verification.codes import TYPED_ALPHABET, CodeForm, key_of, member_of, read_code
+from gateway.verification.codes import CodeForm, key_of, member_of, read_code
 from gateway.verification.words import words_of
 from huren.fragment.v1 import fragment_pb2
 from huren.report.v1 import report_status_pb2 as statuses
@@ -382,6 +383,14 @@ def _another_report(answer: wire.VerifyByCodeResponse) -> None:
     answer.comparison.report_number = make_number(Province.BEIJING, date(2026, 11, 22), 77)
 
 
+def _never_issued(answer: wire.VerifyByCodeResponse) -> None:
+    answer.comparison.issued_at.seconds = 10**15
+
+
+def _issued_after_all_days(answer: wire.VerifyByCodeResponse) -> None:
+    answer.comparison.issued_at.FromJsonString("9999-12-31T23:00:00Z")
+
+
 def _no_comparison(answer: wire.VerifyByCodeResponse) -> None:
     answer.ClearField("comparison")
 
@@ -409,7 +418,18 @@ def _no_verdict(answer: wire.VerifyByCodeResponse) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [_another_report, _no_comparison, _short_row, _open_cell, _flipped, _no_status, _no_verdict]
+    "change",
+    [
+        _another_report,
+        _never_issued,
+        _issued_after_all_days,
+        _no_comparison,
+        _short_row,
+        _open_cell,
+        _flipped,
+        _no_status,
+        _no_verdict,
+    ],
 )
 async def test_an_answer_of_a_home_that_does_not_hold_together_is_no_answer(
     beijing: House, tianjin: House, change: Callable[[wire.VerifyByCodeResponse], None]

@@ -142,6 +142,18 @@ async def test_the_form_shows_a_files_verdict_and_facts(beijing: House, door: Do
     assert left_in(temporary) == []
 
 
+async def test_a_specimen_is_shown_as_one_by_a_gateway_in_production_too(
+    beijing: House, trust: Path, tmp_path: Path, http: aiohttp.ClientSession
+) -> None:
+    sealed = await beijing.issue()
+    async with served(beijing, tmp_path, trust=trust, limits=FileLimits(reading=PATIENCE), specimen=False) as url:
+        async with http.get(f"{url}/verify") as response:
+            assert "样张" not in await response.text()
+        _, page = await Door(url, http).upload(sealed.envelope)
+    assert sealed.report_number in page
+    assert "样张" in page
+
+
 async def test_a_file_of_a_superseded_report_tells_the_date_only(beijing: House, door: Door) -> None:
     sealed = await beijing.issue()
     await beijing.happens(sealed, statuses.REPORT_STATE_SUPERSEDED)
@@ -153,13 +165,16 @@ async def test_a_file_of_a_superseded_report_tells_the_date_only(beijing: House,
 
 
 async def test_another_members_file_is_asked_of_its_home(pki: PKI, beijing: House, tianjin: House, door: Door) -> None:
-    sealed = await tianjin.issue()
+    sealed = await tianjin.issue(holes=True)
     _, unreachable = await door.post(sealed.envelope)
 
     async with reachable(pki, tianjin, beijing):
         _, told = await door.post(sealed.envelope)
 
-    assert (unreachable["verdict"], unreachable["headline"]) == ("AUTHENTIC_STATUS_NOT_CHECKED", "文件与原件一致")
+    assert (unreachable["verdict"], unreachable["headline"]) == (
+        "AUTHENTIC_STATUS_NOT_CHECKED",
+        "文件与原件一致 · 有限范围",
+    )
     assert unreachable["status"] is None
     assert told["verdict"] == "VALID"
 
@@ -397,6 +412,27 @@ def test_the_verifier_gets_its_limits_before_it_is_loaded() -> None:
     limits = [(limit, limit) for limit in confined._LIMITS.values()]
     command = ["-I", "-X", "utf8", "-m", "verifier.command", "--json", "--trust", "trust", "--", "file"]
     assert shown == f"{limits} {command}\n"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b"x" * 300_000, id="a line without an end"),
+        pytest.param(b"--b\r\nX: " + b"y" * 100_000 + b"\r\n\r\nz\r\n--b--\r\n", id="a long head"),
+        pytest.param(b"--b\r\n" + b"X: y\r\n" * 5_000 + b"\r\nz\r\n--b--\r\n", id="many heads"),
+        pytest.param(b"--b\r\nno colon\r\n\r\nz\r\n--b--\r\n", id="no head"),
+        pytest.param(
+            b'--b\r\nContent-Disposition: form-data; name="\x00\xff"\r\n\r\nz\r\n--b--\r\n', id="a head of bytes"
+        ),
+        pytest.param(
+            b"--b\r\nContent-Type: multipart/mixed; boundary=c\r\n\r\n--c\r\n\r\nz\r\n--c--\r\n--b--\r\n", id="nested"
+        ),
+    ],
+)
+async def test_a_form_that_is_none_is_the_senders_fault(door: Door, body: bytes) -> None:
+    headers = {"Content-Type": "multipart/form-data; boundary=b"}
+    async with door.http.post(f"{door.url}/verify", data=body, headers=headers) as response:
+        assert (response.status, response.content_type) == (400, "text/html")
 
 
 async def test_a_form_without_a_file_says_so(door: Door) -> None:

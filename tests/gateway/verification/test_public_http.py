@@ -19,6 +19,7 @@ import structlog
 from contract.province import Province
 from contract.report_number import make as make_number
 from contract.status_check import check_status
+from gateway.api.rate_limit import RateLimit
 from gateway.store.verification import MOST_FAILED_TRIES
 from huren.report.v1 import report_status_pb2 as statuses
 from runtime.errors import StoreUnavailableError
@@ -292,6 +293,19 @@ async def test_an_address_that_asks_too_often_is_told_to_wait_and_others_are_not
     assert set(first) == {200}
     assert (refused[0], refused[1]["code"], refused[2]["Retry-After"]) == (429, "OVERLOADED", "1")
     assert served_still[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("one", "same", "another"),
+    [
+        ("198.51.100.7", "198.51.100.7:50123", "198.51.100.8:50123"),
+        ("2001:db8::1", "[2001:db8::2]:50123", "[2001:db8:0:1::1]"),
+        ("198.51.100.7", "::ffff:198.51.100.7", "::ffff:198.51.100.8"),
+    ],
+)
+def test_an_address_is_counted_once_however_a_proxy_writes_it(one: str, same: str, another: str) -> None:
+    limit = RateLimit(burst=1, per_second=1.0, monotonic=lambda: 0.0)
+    assert [limit.wait_s(address) for address in (one, same, another)] == [0.0, 1.0, 0.0]
 
 
 async def test_neither_log_nor_error_repeats_a_code(
