@@ -4,7 +4,7 @@
  ST-2  The payload parses, keeps the declared constraints, holds no unknown value and demands nothing unknown.
  ST-3  The signer is the gateway that issued the report.
  ST-4  It is about that report: number and statement id are the report's.
- ST-5  It was not issued in the future, and the day that it names, if any, exists and is not after its issue.
+ ST-5  It was not issued in the future, and the day that it names, if any, exists, is not 0001-01-01 and not after its issue.
  ST-6  Where it says VALID or EXPIRED, it is fresh. What is superseded or revoked stays so, however old the word of it is.
 
 Whether a listed record is no longer disclosed needs nobody's word: the record says until when it is, and the day after that the
@@ -113,6 +113,8 @@ def _require_possible(status: report_status_pb2.ReportStatus, issued_at: datetim
         since = parse_day(status.since) if status.since else None
     except ValueError as error:
         raise StatusError(StatusFault.STATUS_MALFORMED, str(error)) from error
+    if since == date.min:  # the day before an end is shown
+        raise StatusError(StatusFault.STATUS_MALFORMED, status.since)
     if since is not None and since > china_day(issued_at):
         raise StatusError(StatusFault.STATUS_FROM_THE_FUTURE, status.since)
 

@@ -63,7 +63,7 @@ class SealEntry:
             certificate = x509.load_der_x509_certificate(self.certificate)
             key = certificate.public_key()
             begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
-        except (ValueError, UnsupportedAlgorithm) as error:
+        except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
             raise TrustStoreError(f"seal {self.sha256}: an X.509 certificate expected: {error}") from error
         if not isinstance(key, RSAPublicKey) or key.key_size < MIN_SEAL_KEY_BITS:
             raise TrustStoreError(f"seal {self.sha256}: an RSA key of at least {MIN_SEAL_KEY_BITS} bits expected")

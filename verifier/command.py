@@ -6,6 +6,8 @@ is as issued; with a status, from a gateway or from a file, also where the repor
 
 from __future__ import annotations
 
+import io
+import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +17,7 @@ import typer
 
 from contract.catalogue import published_catalogues
 from signing import TrustStore, TrustStoreError
-from verifier.by_code import answer_document, exit_code, show_answer, status_fault
+from verifier.by_code import code_document, judge, show_code_result
 from verifier.online import OnlineError, ask_by_code, fetch_status, require_url
 from verifier.showing import result_document, show_result
 from verifier.terminal import complain, emit, error_document
@@ -117,12 +119,12 @@ def verify_code(number: str, code: str, trust: Path, online: str, *, as_json: bo
     except OnlineError as error:
         return _not_done("NOT_ONLINE", "未能联网核验", "not verified online", error, as_json=as_json)
     at = datetime.now(UTC)
-    fault = status_fault(answer, number, trust=store, at=at)
+    result = judge(answer, number, trust=store, at=at)
     if as_json:
-        emit(answer_document(answer, fault))
+        emit(code_document(result))
     else:
-        show_answer(answer, fault, trust=store, at=at)
-    return exit_code(answer, fault)
+        show_code_result(result, trust=store, at=at)
+    return result.words.exit_code
 
 
 def _not_done(code: str, zh: str, en: str, error: Exception, *, as_json: bool) -> int:
@@ -259,6 +261,11 @@ def run(
 
 def main() -> None:
     """Entry point."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(
+                errors="backslashreplace"
+            )  # a name that the console cannot write is no reason to say nothing
     app()
 
 

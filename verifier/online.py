@@ -13,12 +13,17 @@ from __future__ import annotations
 import base64
 import http.client
 import json
+import threading
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from queue import Empty, SimpleQueue
+from typing import Any, Final, Literal, Self
 from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 MAX_ANSWER_BYTES: Final = 1024 * 1024
 """A status has less than 1 KB, a comparison less than 50."""
@@ -46,25 +51,65 @@ class OnlineError(Exception):
         super().__init__(f"{zh} · {en}")
 
 
+class Window(BaseModel):
+    """查询时段."""
+
+    model_config = ConfigDict(frozen=True, strict=True)
+
+    first_day: str
+    last_day: str
+
+
+class ComparisonRow(BaseModel):
+    """One domain and kind: a state and a number of records for each province."""
+
+    model_config = ConfigDict(frozen=True, strict=True)
+
+    domain: str
+    kind: Literal["PENALTY", "SERIOUS_LIST"]
+    states: list[Literal["CLEAR", "FOUND", "NOT_COVERED", "NOT_APPLICABLE"]]
+    record_counts: list[int]
+
+
+class Comparison(BaseModel):
+    """What to compare with the report in hand (docs/protocols/verification.md, section 3). Members besides are passed over."""
+
+    model_config = ConfigDict(frozen=True, strict=True)
+
+    report_number: str
+    name: str
+    masked_uscc: str
+    issued_at: str
+    issuer: str
+    window: Window
+    catalogue_version: str
+    conclusion: str
+    limited_scope: bool
+    specimen: bool
+    provinces: list[Literal["beijing", "tianjin", "hebei", "shanxi"]]
+    rows: list[ComparisonRow]
+
+    @model_validator(mode="after")
+    def _require_whole_rows(self) -> Self:
+        width = len(self.provinces)
+        if any(not len(row.states) == len(row.record_counts) == width for row in self.rows):
+            raise ValueError("a cell for each province expected")
+        return self
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CodeAnswer:
     """What a gateway says about a number and a code.
 
     Attributes:
-        verdict: Its name.
-        headline: In Chinese, a few words.
-        advice: In Chinese, what to do.
-        english: Both, in English.
+        verdict: Its name. The gateway's words for it are not taken: it is a gateway that somebody named.
         status: What the home signed; empty where there is nothing to say.
-        comparison: What to compare with the report in hand, as the gateway gave it.
+        comparison: What to compare with the report in hand, as the gateway gave it; None: nothing.
     """
 
     verdict: str
-    headline: str
-    advice: str
-    english: str
     status: bytes
-    comparison: dict[str, Any]
+    comparison: Comparison | None
 
 
 def require_url(text: str) -> str:
@@ -101,14 +146,47 @@ def ask_by_code(url: str, *, report_number: str, code: str) -> CodeAnswer:
         OnlineError: It did not answer.
     """
     answer = _post(url + _VERIFICATIONS, {"report_number": report_number, "code": code})
-    texts = {name: answer.get(name, "") for name in ("verdict", "headline", "advice", "english")}
-    comparison = answer.get("comparison") or {}
-    if not all(isinstance(text, str) for text in texts.values()) or not isinstance(comparison, dict):
+    verdict, given = answer.get("verdict"), answer.get("comparison")
+    if not isinstance(verdict, str):
         raise _unexpected("verdict")
-    return CodeAnswer(status=_base64(answer.get("status") or ""), comparison=comparison, **texts)
+    try:
+        comparison = None if given is None else Comparison.model_validate(given)
+    except (ValidationError, RecursionError) as error:
+        raise _unexpected("comparison") from error
+    return CodeAnswer(verdict=verdict, status=_base64(answer.get("status") or ""), comparison=comparison)
 
 
 def _post(url: str, document: dict[str, str]) -> dict[str, Any]:
+    try:
+        answer = json.loads(_in_time(lambda: _answer(url, document)))
+    except (ValueError, RecursionError) as error:
+        raise _unexpected("JSON") from error
+    if not isinstance(answer, dict):
+        raise _unexpected("JSON")
+    return answer
+
+
+def _in_time(ask: Callable[[], bytes]) -> bytes:
+    """Asks in a thread that is left behind when time is over: names and heads that come byte by byte have no limit of their own."""
+    outcome: SimpleQueue[bytes | Exception] = SimpleQueue()
+
+    def run() -> None:
+        try:
+            outcome.put(ask())
+        except Exception as error:  # noqa: BLE001  # raised where it is awaited
+            outcome.put(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    try:
+        answer = outcome.get(timeout=TIMEOUT_S)
+    except Empty as error:
+        raise _unreachable(TimeoutError("too slow")) from error
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
+def _answer(url: str, document: dict[str, str]) -> bytes:
     request = urllib.request.Request(  # noqa: S310  # require_url has seen the scheme
         url,
         data=json.dumps(document).encode(),
@@ -121,21 +199,12 @@ def _post(url: str, document: dict[str, str]) -> dict[str, Any]:
     until = time.monotonic() + TIMEOUT_S
     try:
         with urllib.request.build_opener(*handlers).open(request, timeout=TIMEOUT_S) as response:
-            body = _read(response, until)
+            return _read(response, until)
     except urllib.error.HTTPError as error:
         with error:
-            body = _told(error, until)
+            return _told(error, until)
     except (OSError, http.client.HTTPException, ValueError) as error:
-        raise OnlineError(
-            "无法连接核验服务，请检查网络和地址", f"the gateway cannot be reached ({_kind(error)})"
-        ) from error
-    try:
-        answer = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise _unexpected("JSON") from error
-    if not isinstance(answer, dict):
-        raise _unexpected("JSON")
-    return answer
+        raise _unreachable(error) from error
 
 
 class _NoRedirection(urllib.request.HTTPRedirectHandler):
@@ -178,6 +247,10 @@ def _refused(code: int) -> OnlineError:
     if code == _TOO_MANY:
         return OnlineError("核验次数过多，请稍后再试", "too many requests: try again later")
     return OnlineError(f"暂不能核验，请稍后再试（{code}）", f"the gateway cannot answer now: try again later ({code})")
+
+
+def _unreachable(error: Exception) -> OnlineError:
+    return OnlineError("无法连接核验服务，请检查网络和地址", f"the gateway cannot be reached ({_kind(error)})")
 
 
 def _unexpected(what: str) -> OnlineError:

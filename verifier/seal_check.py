@@ -3,14 +3,15 @@
  SE-1  There is one `/ByteRange`, from the first byte to the last, around one gap; what stands in the gap is `<`, hex, `>`.
  SE-2  The gap holds a CMS signature in its one accepted form, then nothing but zeros.
  SE-3  The trust data has the signer's certificate, byte for byte, as the seal of a member.
- SE-4  The signature is over the bytes outside the gap, by that certificate's key. Further certificates each issued the one before.
+ SE-4  The signature is over the bytes outside the gap, by that certificate's key. The other certificates are those that issued it,
+       one another and, the last, itself.
  SE-5  The certificate counts at the time that the signature names.
 
 That the member is the issuer of the statement in the file is checked where the statement is (verifier/verify.py).
 
 One form is accepted, so that no byte of the file can be changed unseen, those of the signature included: the CMS structure is made
-again from the certificates, the signed attributes and the signature, and compared. No certificate decides anything by what it says:
-the signer's is known from the trust data.
+again from the certificates, the content of the signed attributes and the signature, and compared. No certificate decides anything
+by what it says: the signer's is known from the trust data.
 """
 
 from __future__ import annotations
@@ -193,8 +194,6 @@ def _signature(padded: bytes) -> _Signature:
     signed = content["content"]
     [info] = signed["signer_infos"]
     certificates = [one.chosen for one in signed["certificates"]]
-    if _accepted_form(certificates, info) != encoded:
-        raise ValueError("not in the one accepted form")
     issuer_and_serial = info["sid"].chosen
     [signer] = [
         one
@@ -202,6 +201,8 @@ def _signature(padded: bytes) -> _Signature:
         if one.serial_number == issuer_and_serial["serial_number"].native
         and one.issuer.dump() == issuer_and_serial["issuer"].dump()
     ]
+    if _accepted_form(certificates, signer, info) != encoded:
+        raise ValueError("not in the one accepted form")
     return _Signature(
         certificates=(signer.dump(), *(one.dump() for one in certificates if one is not signer)),
         attributes=info["signed_attrs"].untag().dump(),
@@ -210,14 +211,17 @@ def _signature(padded: bytes) -> _Signature:
     )
 
 
-def _accepted_form(certificates: list[Any], info: Any) -> bytes:
-    """The one encoding of what may differ between two seals: certificates, signed attributes, signature (RFC 5652, section 5)."""
+def _accepted_form(certificates: list[Any], signer: Any, info: Any) -> bytes:
+    """The one encoding of what may differ between two seals: certificates, signed attributes, signature (RFC 5652, section 5).
+
+    The set of certificates is in the order of DER (X.690, 11.6); the signer is named in the words of its certificate.
+    """
     signer_info = _der(
         _SEQUENCE,
         _VERSION_1,
-        info["sid"].dump(),
+        _der(_SEQUENCE, signer.issuer.dump(), signer["tbs_certificate"]["serial_number"].dump()),
         _SHA256,
-        info["signed_attrs"].dump(),
+        _der(_CONTEXT_0, info["signed_attrs"].contents),
         _SHA256_RSA,
         _der(_OCTET_STRING, info["signature"].native),
     )
@@ -226,7 +230,7 @@ def _accepted_form(certificates: list[Any], info: Any) -> bytes:
         _VERSION_1,
         _der(_SET, _SHA256),
         _der(_SEQUENCE, _DATA),
-        _der(_CONTEXT_0, *(one.dump() for one in certificates)),
+        _der(_CONTEXT_0, *sorted(one.dump() for one in certificates)),
         _der(_SET, signer_info),
     )
     return _der(_SEQUENCE, _SIGNED_DATA, _der(_CONTEXT_0, signed))
@@ -255,15 +259,22 @@ _SHA256_RSA: Final = bytes.fromhex("300d06092a864886f70d01010b0500")
 
 
 def _require_chain(encoded: tuple[bytes, ...]) -> None:
-    """Each certificate issued the one before; the last, where there are several, itself."""
-    certificates = [x509.load_der_x509_certificate(one) for one in encoded]
-    for subject, issuer in zip(certificates, [*certificates[1:], certificates[-1]], strict=True):
-        if len(certificates) == 1:
-            break
-        try:
-            subject.verify_directly_issued_by(issuer)
-        except InvalidSignature as error:
-            raise ValueError("a certificate did not issue the one before") from error
+    """From the signer's, the first, to one that issued itself, and none besides: so none can be left out or put in."""
+    subject, *others = (x509.load_der_x509_certificate(one) for one in encoded)
+    while others:
+        [issuer] = [one for one in others if _issued(one, subject)]
+        others.remove(issuer)
+        subject = issuer
+    if not _issued(subject, subject):
+        raise ValueError("the last certificate did not issue itself")
+
+
+def _issued(issuer: x509.Certificate, subject: x509.Certificate) -> bool:
+    try:
+        subject.verify_directly_issued_by(issuer)
+    except (InvalidSignature, ValueError, TypeError):  # another name, another kind of key
+        return False
+    return True
 
 
 def _digest(attributes: Any, certificate: bytes) -> bytes:

@@ -39,6 +39,7 @@ REASONS: Final = {
     "STATUS_FROM_THE_FUTURE": ("状态的时间晚于现在，请检查本机时钟", "it is from the future; check the clock here"),
     "STATUS_MISSING": ("答复中没有出具单位签名的状态", "no status that the home signed"),
     "STATUS_SAYS_OTHERWISE": ("签名的状态与答复不同", "the signed status says something else"),
+    "ANSWER_NOT_AS_AGREED": ("核验服务的答复不符合约定", "the answer is not as agreed"),
     "STATUS_NOT_FRESH": ("状态已超过1小时，请重新联网核验", "it is more than an hour old: ask again"),
 }
 """What people are told beside the name of a rule. Rules that are not here are named only."""
@@ -145,6 +146,7 @@ def show_trust(published_at: datetime | None, at: datetime) -> None:
 def explained(reason: str) -> str:
     """A rule's name with words, where there are some."""
     words = REASONS.get(reason.partition(":")[0])
+    reason = visible(" ".join(reason.split()))  # what a file made some reader say is one line, and of no effect
     return f"{words[0]} · {words[1]}（{reason}）" if words else reason
 
 

@@ -15,13 +15,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from io import BytesIO
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, Self
 
 from asn1crypto import keys as asn1_keys
 from asn1crypto import x509 as asn1_x509
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -67,7 +68,8 @@ class Seal:
         """Reads a seal.
 
         Args:
-            certificate: PEM: the seal's certificate first, then its authorities'.
+            certificate: PEM: the seal's certificate first, then its authorities', each of which issued the one before, the last
+                itself too: verifiers accept no seal without them.
             private_key: PEM, PKCS #8, unencrypted; RSA of at least 3072 bits.
 
         Raises:
@@ -87,6 +89,12 @@ class Seal:
             raise SealError(
                 f"{private_key}: not the key of the first certificate in {certificate}; put files together that belong together"
             )
+        for subject, issuer in pairwise([first, *others, (others or [first])[-1]]):
+            if not _issued(issuer, subject):
+                raise SealError(
+                    f"{certificate}: the seal's certificate expected, then those that issued one another, up to the one that "
+                    "issued itself; add what is missing, in this order"
+                )
         return cls(first, tuple(others), key)
 
     def require_usable(self, at: datetime) -> None:
@@ -158,6 +166,14 @@ class _SignerAt(PdfSigner):
     def register_extensions(self, pdf_out: BasePdfFileWriter, *, md_algorithm: str) -> None:
         del md_algorithm
         pdf_out.register_extension(ESIC_EXTENSION_1)
+
+
+def _issued(issuer: x509.Certificate, subject: x509.Certificate) -> bool:
+    try:
+        subject.verify_directly_issued_by(issuer)
+    except (InvalidSignature, ValueError, TypeError):  # another name, another kind of key
+        return False
+    return True
 
 
 def _asn1(certificate: x509.Certificate) -> Any:

@@ -208,9 +208,8 @@ class FileVerification:
         except NotVerifiableNowError:
             if document["verdict"] == SUPERSEDED:
                 return FileResult(verdict=SUPERSEDED, words=_own_words(document), document={})
-            return FileResult(
-                verdict=AUTHENTIC, words=words.AUTHENTIC_STATUS_UNKNOWN, document=_only(document, _FACTS + _FAULTS)
-            )
+            told = words.with_scope(words.AUTHENTIC_STATUS_UNKNOWN, limited=bool(document["limited_scope"]))
+            return FileResult(verdict=AUTHENTIC, words=told, document=_only(document, _FACTS + _FAULTS))
         if signed is None:
             return FileResult(verdict=UNKNOWN, words=words.AUTHENTIC_NOT_KNOWN, document={})
         verdict = VERDICT_OF_STATE[signed.status.state]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contract.catalogue import Catalogue
+from contract.days import CHINA, from_timestamp
 from contract.payloads import REPORT, parse
 from contract.province import Province
 from contract.uscc import mask
@@ -54,6 +55,10 @@ def comparison_of(envelope: bytes, *, verifier: Verifier) -> wire.Comparison:
 def is_sound(comparison: wire.Comparison, report_number: str) -> bool:
     """Whether a comparison that another gateway sent is of that report, and every cell of it can be shown in words."""
     width = len(comparison.provinces)
+    try:
+        from_timestamp(comparison.issued_at).astimezone(CHINA)
+    except (ValueError, OverflowError):  # no instant that exists
+        return False
     return (
         comparison.report_number == report_number
         and _PROVINCES.issuperset(comparison.provinces)

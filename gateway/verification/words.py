@@ -9,7 +9,7 @@ Source: the provinces' wording for verdicts; TRY_LATER, HOME_UNREACHABLE and TRY
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
@@ -103,6 +103,11 @@ def words_of(result: CodeResult, units: Mapping[Province, str]) -> Words:
         return _WITHOUT_STATUS[result.verdict]
     unit = result.comparison.issuer if result.comparison else units.get(result.home, result.home.name_zh)
     return status_words(result.signed.status, unit, result.comparison)
+
+
+def with_scope(told: Words, *, limited: bool) -> Words:
+    """The same words, with 有限范围 in the headline of a report of limited scope."""
+    return replace(told, headline=f"{told.headline} · {LIMITED}") if limited else told
 
 
 def status_words(

@@ -129,12 +129,15 @@ def test_refuses_a_seal_file_by_name(store: Path, change: Callable[[dict[str, An
         TrustStore.from_directory(store)
 
 
-@pytest.mark.parametrize("kind", ["curve", "short", "garbage"])
+@pytest.mark.parametrize("kind", ["curve", "short", "garbage", "of-another-version"])
 def test_refuses_what_is_no_certificate_with_a_key_of_enough_strength(entry: SealEntry, kind: str) -> None:
     der = {
         "curve": lambda: certificate(ec.generate_private_key(ec.SECP256R1())),
         "short": lambda: certificate(rsa.generate_private_key(public_exponent=65537, key_size=2048)),
         "garbage": lambda: base64.b64decode("AAAA"),
+        "of-another-version": lambda: entry.certificate.replace(
+            bytes.fromhex("a003020102"), bytes.fromhex("a003020107"), 1
+        ),
     }[kind]()
     with pytest.raises(TrustStoreError, match="expected"):
         replace(entry, certificate=der, sha256=certificate_digest(der))

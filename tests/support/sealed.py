@@ -40,11 +40,32 @@ def _seal(name: Province | str) -> Seal:
     return Seal(_certificate(f"{title}演示章（演示）", "演示签发机构（演示）", key, authority_key), (authority,), key)
 
 
-def _certificate(subject: str, issuer: str, key: rsa.RSAPrivateKey, issuer_key: rsa.RSAPrivateKey) -> x509.Certificate:
+def long_seal(name: str) -> Seal:
+    """A seal below two authorities, the one between named as told: the order of their bytes differs with names and keys."""
+    root_key, between_key, key = (rsa.generate_private_key(public_exponent=65537, key_size=3072) for _ in range(3))
+    root, between = f"{name}根机构（演示）", f"{name}中间机构（演示）"
+    return Seal(
+        _certificate(f"{name}演示章（演示）", between, key, between_key),
+        (
+            _certificate(between, root, between_key, root_key, path_length=0),
+            _certificate(root, root, root_key, root_key, path_length=1),
+        ),
+        key,
+    )
+
+
+def _certificate(
+    subject: str,
+    issuer: str,
+    key: rsa.RSAPrivateKey,
+    issuer_key: rsa.RSAPrivateKey,
+    *,
+    path_length: int | None = None,
+) -> x509.Certificate:
     def named(text: str) -> x509.Name:
         return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
 
-    is_authority = key is issuer_key
+    is_authority = key is issuer_key or path_length is not None
     return (
         x509.CertificateBuilder()
         .subject_name(named(subject))
@@ -53,14 +74,24 @@ def _certificate(subject: str, issuer: str, key: rsa.RSAPrivateKey, issuer_key: 
         .serial_number(int.from_bytes(hashlib.sha256(subject.encode()).digest()[:8], "big"))
         .not_valid_before(NOW - 400 * _DAY)
         .not_valid_after(NOW + 400 * _DAY)
-        .add_extension(x509.BasicConstraints(ca=is_authority, path_length=0 if is_authority else None), critical=True)
+        .add_extension(
+            x509.BasicConstraints(ca=is_authority, path_length=(path_length or 0) if is_authority else None),
+            critical=True,
+        )
         .sign(issuer_key, SHA256())
     )
 
 
 def entry_of(member: Province, *, state: KeyState = ACTIVE, **changes: datetime) -> SealEntry:
     """The entry of a province's seal."""
-    certificate = seal(member).certificate
+    return entry_of_seal(seal(member), member, state=state, **changes)
+
+
+def entry_of_seal(
+    made: Seal, member: Province = Province.BEIJING, *, state: KeyState = ACTIVE, **changes: datetime
+) -> SealEntry:
+    """The entry of a seal as that of a province."""
+    certificate = made.certificate
     der = certificate.public_bytes(Encoding.DER)
     times = {"not_before": certificate.not_valid_before_utc, "not_after": certificate.not_valid_after_utc} | changes
     return SealEntry(sha256=certificate_digest(der), certificate=der, member=member, state=state, **times)

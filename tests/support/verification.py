@@ -230,6 +230,7 @@ async def served(
     trust: Path,
     limits: FileLimits | None = None,
     trusted_proxies: int = 1,
+    specimen: bool = True,
 ) -> AsyncGenerator[str]:
     """Serves a gateway to everybody. A request that names no address by X-Forwarded-For comes from 127.0.0.1."""
     parts = PublicParts(
@@ -238,7 +239,7 @@ async def served(
         statuses=one.statuses,
         directory=directory(folder),
         clock=lambda: one.federation.now,
-        specimen=True,
+        specimen=specimen,
         trusted_proxies=trusted_proxies,
         monotonic=lambda: 0.0,
     )

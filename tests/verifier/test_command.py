@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from contextlib import suppress
+from datetime import UTC, date, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -64,6 +68,9 @@ class Desk:
             report_statement_id=self.checked.statement.statement_id,
             state=wire.ReportState.ValueType(state),
             since="" if state == wire.REPORT_STATE_VALID else china_day(self.now).isoformat(),
+            revocation=wire.REVOCATION_CATEGORY_OTHER
+            if state == wire.REPORT_STATE_REVOKED
+            else wire.REVOCATION_CATEGORY_UNSPECIFIED,
         )
         return self.federation.signer(Province.BEIJING, GATEWAY).sign(REPORT_STATUS, made).envelope
 
@@ -199,9 +206,23 @@ def by_code(desk: Desk, gateway: str, *options: str) -> tuple[int, str]:
 
 
 def answer(desk: Desk, verdict: str, status: bytes | None) -> dict[str, Any]:
-    told = {"verdict": verdict, "headline": "核验一致", "advice": "请逐项核对", "english": "Compare"}
+    told = {"verdict": verdict, "headline": "核验一致", "advice": "可以使用", "english": "All is well"}
     encoded = base64.b64encode(status).decode() if status is not None else None
-    comparison = {"name": "示例\x1b[2J", "report_number": desk.number, "provinces": ["beijing"], "rows": [{"x": 1}]}
+    row = {"domain": "示例领域", "kind": "PENALTY", "states": ["FOUND", "NOT_COVERED"], "record_counts": [2, 0]}
+    comparison: dict[str, Any] = {
+        "report_number": desk.number,
+        "name": "示例\x1b[2J\n核验一致",
+        "masked_uscc": "9111**********0000",
+        "issued_at": "2026-11-22T08:00:00+08:00",
+        "issuer": "示例单位（演示）",
+        "window": {"first_day": "2021-11-22", "last_day": "2026-11-22"},
+        "catalogue_version": "2025-12",
+        "conclusion": "示例结论",
+        "limited_scope": True,
+        "specimen": True,
+        "provinces": ["beijing", "hebei"],
+        "rows": [row],
+    }
     return {**told, "status": encoded, "comparison": comparison}
 
 
@@ -210,9 +231,60 @@ def test_by_code_valid_needs_the_signed_status(desk: Desk, gateway: str) -> None
     desk.will_answer(answer(desk, "VALID", desk.status()))
     exit_code, shown = by_code(desk, gateway)
     assert exit_code == 0
-    assert "核验一致 · 请逐项核对" in shown
-    assert "示例⟨U+001B⟩[2J" in shown
+    assert "核验一致 · 有限范围 · 出具后未发生影响结论的更新。请逐项与手中报告核对，不一致的请勿采信" in shown
+    assert "主体 subject: 示例⟨U+001B⟩[2J⟨U+000A⟩核验一致" in shown
+    assert "示例领域（行政处罚）：北京市 2条、河北省 未纳入" in shown
+    assert "样张" in shown
+    assert "可以使用" not in shown
     assert desk.asked == [("/api/v1/verifications", {"report_number": desk.number, "code": "ABCD"})]
+
+
+def _nested(depth: int) -> list[Any]:
+    found: list[Any] = []
+    for _ in range(depth):
+        found = [found]
+    return found
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"report_number": make_number(Province.BEIJING, date(2026, 11, 22), 77)}, id="another-report"),
+        pytest.param({"name": _nested(500)}, id="nested"),
+        pytest.param({"rows": [{"domain": "示例领域", "kind": "PENALTY", "states": ["CLEAR"]}]}, id="half-a-row"),
+        pytest.param({"provinces": ["beijing"]}, id="a-cell-of-no-province"),
+    ],
+)
+def test_by_code_nothing_is_valid_that_cannot_be_compared(desk: Desk, gateway: str, changes: dict[str, Any]) -> None:
+    given = answer(desk, "VALID", desk.status())
+    given["comparison"] |= changes
+    desk.will_answer(given)
+    exit_code, shown = by_code(desk, gateway)
+    assert exit_code == 1
+    assert "核验一致" not in shown
+
+
+@pytest.mark.parametrize("verdict", ["UNKNOWN", "SUPERSEDED", "REVOKED", "AUTHENTIC", "核验一致"])
+def test_by_code_no_word_of_the_gateway_stands_for_a_verdict(desk: Desk, gateway: str, verdict: str) -> None:
+    state = {"SUPERSEDED": wire.REPORT_STATE_SUPERSEDED, "REVOKED": wire.REPORT_STATE_REVOKED}.get(verdict)
+    desk.will_answer(answer(desk, verdict, desk.status(state=state) if state else None))
+    exit_code, shown = by_code(desk, gateway)
+    assert exit_code == 1
+    assert "核验一致" not in shown
+    assert "可以使用" not in shown
+    headline = {"UNKNOWN": "未查询到", "SUPERSEDED": "信息已更新", "REVOKED": "报告已作废"}.get(verdict, "暂不能作结论")
+    assert headline in shown
+
+
+def test_by_code_old_trust_data_gives_no_conclusion(desk: Desk, gateway: str, tmp_path: Path) -> None:
+    store = trust_with_seals(desk.federation)
+    for key in store.keys.values():
+        write_key_entry(tmp_path, key)
+    write_policy(tmp_path, store.policy, published_at=desk.now - timedelta(days=31))
+    desk.will_answer(answer(desk, "VALID", desk.status()))
+    options = ("--number", desk.number, "--code", "ABCD", "--online", gateway)
+    exit_code, shown = call(*options, "--trust", tmp_path)
+    assert (exit_code, "核验工具的信任数据已超过30天" in shown) == (1, True)
 
 
 @pytest.mark.parametrize("case", ["missing", "old", "otherwise"])
@@ -233,11 +305,48 @@ def test_by_code_a_verdict_that_the_home_did_not_sign_is_no_conclusion(desk: Des
 @pytest.mark.parametrize(
     ("verdict", "code"), [("UNKNOWN", 200), ("TRY_LATER", 429), ("HOME_UNREACHABLE", 503), ("PROGRESS_SHEET", 200)]
 )
-def test_by_code_other_verdicts_are_shown_as_they_are_told(desk: Desk, gateway: str, verdict: str, code: int) -> None:
+def test_by_code_what_says_nothing_about_a_report_is_told_by_name(
+    desk: Desk, gateway: str, verdict: str, code: int
+) -> None:
     desk.will_answer({"verdict": verdict, "headline": "头", "advice": "尾", "english": "en", "status": None}, code)
-    exit_code, shown = by_code(desk, gateway)
-    assert exit_code == 1
-    assert "头 · 尾" in shown
+    exit_code, shown = by_code(desk, gateway, "--json")
+    document = json.loads(shown)
+    assert (exit_code, document["verdict"], document["reason"]) == (1, verdict, "")
+    assert document["headline"] in {"未查询到", "请稍后再试", "暂不能核验", "这不是报告"}
+
+
+def test_a_gateway_whose_head_never_ends_is_left_in_time(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(online, "TIMEOUT_S", 0.3)
+    over = threading.Event()
+
+    class Dripping(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            with suppress(OSError):
+                self.wfile.write(b"HTTP/1.1 200 OK\r\nX: ")
+                while not over.wait(0.05):
+                    self.wfile.write(b"x")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Dripping) as server:
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        exit_code, shown = call(desk.pdf, "--trust", desk.trust, "--online", f"http://127.0.0.1:{server.server_port}")
+        over.set()
+        server.shutdown()
+        thread.join()
+    assert exit_code == 3
+    assert "无法连接核验服务" in shown
+
+
+def test_a_console_that_cannot_write_a_name_gets_the_verdict_all_the_same(desk: Desk) -> None:
+    command = [sys.executable, "-m", "verifier.command", str(desk.pdf), "--trust", str(desk.trust)]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert (done.returncode, done.stderr) == (3, "")
+    assert "Whether it was superseded or revoked since was not checked" in " ".join(done.stdout.split())
 
 
 def test_a_file_that_is_not_there_and_trust_data_that_is_not_there_are_named(desk: Desk, tmp_path: Path) -> None:

@@ -10,14 +10,18 @@ import json
 import os
 import subprocess
 import sys
+import zipfile
 import zlib
 from collections.abc import Callable
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pypdf
 import pytest
+from asn1crypto import cms
+from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -28,14 +32,33 @@ from pypdf.generic import NameObject
 from contract.document import document
 from contract.province import Province
 from contract.report_file import EMBEDDED_STATEMENT
-from gateway.render.pdf import Printed, render_report
+from gateway.render.pdf import render_report
 from signing import Compromised, Retired, SealEntry, write_key_entry, write_policy, write_seal_entry
 from tests.support import reports as checked_reports
-from tests.support.federation import LIST_CELL, NOW, PENALTY_CELL, Federation, list_entry, penalty
-from tests.support.sealed import STRANGER, entry_of, report_pdf, seal, trust_with_seals, typeset
+from tests.support.federation import (
+    LIST_CELL,
+    NOW,
+    PENALTY_CELL,
+    SUBJECT_CODE,
+    Federation,
+    list_entry,
+    penalty,
+    subject,
+)
+from tests.support.pages import printed
+from tests.support.sealed import (
+    STRANGER,
+    entry_of,
+    entry_of_seal,
+    long_seal,
+    report_pdf,
+    seal,
+    trust_with_seals,
+    typeset,
+)
 from verifier.pdf import MAX_STREAMS
 from verifier.verdict import Result, Verdict
-from verifier.verify import verify
+from verifier.verify import MAX_JSON_MEMBERS, verify
 
 FEDERATION = Federation()
 SEALED_AT = NOW + timedelta(seconds=5)
@@ -112,14 +135,7 @@ def test_a_sealed_report_is_authentic_and_says_who_sealed_it_when() -> None:
 
 def test_the_pages_that_gateways_make_are_read_too() -> None:
     found = checked_reports.asked(checked_reports.many(60))
-    printed = Printed(
-        verification_url="https://example.invalid/verify#x",
-        verification_code="x",
-        typed_code="ABCDEFGHJKMNPQRS",
-        addresses=(("示例单位（演示）", "https://example.invalid"),),
-        issued_at=found.issued_at,
-    )
-    pdf = render_report(document(found), statement=found.statement.envelope, printed=printed)
+    pdf = render_report(document(found), statement=found.statement.envelope, printed=printed(found))
     result = verdict(seal().apply(pdf, at=found.issued_at))
     assert (result.verdict, result.reason) == (Verdict.AUTHENTIC_STATUS_NOT_CHECKED, "")
     assert verdict(pdf).verdict is Verdict.TAMPERED
@@ -215,6 +231,162 @@ def test_a_seal_that_is_not_trusted_is_named_as_such(
     result = verdict(data(), *(one() for one in entries))
     assert result.verdict is Verdict.SIGNER_NOT_TRUSTED
     assert result.checked is None
+
+
+# --- Other bytes of the same seal -------------------------------------------------------------------------------------
+
+
+def resealed(change: Callable[[SealParts], None], data: bytes | None = None) -> bytes:
+    """The file with its own signature in another encoding, or with other certificates: all that no key is needed for."""
+    data = data or sealed()
+    begin, end = (int(data.split(b"/ByteRange [0 ")[1].split()[index]) for index in (0, 1))
+    parts = SealParts(cms.ContentInfo.load(bytes.fromhex(data[begin + 1 : end - 1].decode())))
+    assert parts.encoded() in bytes.fromhex(data[begin + 1 : end - 1].decode())
+    change(parts)
+    digits = parts.encoded().hex().upper().encode().ljust(end - begin - 2, b"0")
+    return data[: begin + 1] + digits + data[end - 1 :]
+
+
+class SealParts:
+    """A CMS signature as what can be put together otherwise."""
+
+    def __init__(self, content: Any) -> None:
+        [info] = content["content"]["signer_infos"]
+        self.certificates = [one.dump() for one in content["content"]["certificates"]]
+        self.issuer = info["sid"].chosen["issuer"].dump()
+        self.serial = info["sid"].chosen["serial_number"].dump()
+        self.attributes = info["signed_attrs"].dump()
+        self.signature = info["signature"].native
+
+    def encoded(self) -> bytes:
+        sid = _der(0x30, self.issuer, self.serial)
+        signature = _der(0x04, self.signature)
+        info = _der(0x30, VERSION_1, sid, SHA256, self.attributes, SHA256_RSA, signature)
+        certificates = _der(0xA0, *self.certificates)
+        signed = _der(0x30, VERSION_1, _der(0x31, SHA256), _der(0x30, DATA), certificates, _der(0x31, info))
+        return _der(0x30, SIGNED_DATA, _der(0xA0, signed))
+
+
+VERSION_1, DATA = (bytes.fromhex(text) for text in ("020101", "06092a864886f70d010701"))
+SIGNED_DATA, SHA256, SHA256_RSA = (
+    bytes.fromhex(text)
+    for text in ("06092a864886f70d010702", "300d06096086480165030402010500", "300d06092a864886f70d01010b0500")
+)
+
+
+def _der(tag: int, *parts: bytes) -> bytes:
+    content = b"".join(parts)
+    if len(content) < 0x80:
+        return bytes([tag, len(content)]) + content
+    octets = len(content).to_bytes((len(content).bit_length() + 7) // 8, "big")
+    return bytes([tag, 0x80 | len(octets)]) + octets + content
+
+
+def _longer(encoded: bytes, *, header: int) -> bytes:
+    """The same element with its length written in three octets."""
+    content = encoded[header:]
+    return encoded[:1] + b"\x83" + len(content).to_bytes(3, "big") + content
+
+
+def _without_authority(parts: SealParts) -> None:
+    del parts.certificates[1:]
+
+
+def _with_another_authority(parts: SealParts) -> None:
+    parts.certificates = sorted([*parts.certificates, seal(STRANGER).authorities[0].public_bytes(Encoding.DER)])
+
+
+def _in_another_order(parts: SealParts) -> None:
+    parts.certificates.reverse()
+
+
+def _with_a_longer_serial(parts: SealParts) -> None:
+    parts.serial = _der(0x02, b"\0" + parts.serial[2:])
+
+
+def _with_longer_attributes(parts: SealParts) -> None:
+    assert parts.attributes[1] in {0x81, 0x82}
+    parts.attributes = _longer(parts.attributes, header=2 + (parts.attributes[1] & 0x0F))
+
+
+def _unchanged(parts: SealParts) -> None:
+    del parts
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        _without_authority,
+        _with_another_authority,
+        _in_another_order,
+        _with_a_longer_serial,
+        _with_longer_attributes,
+    ],
+)
+def test_the_same_signature_in_other_bytes_is_not_accepted(change: Callable[[SealParts], None]) -> None:
+    assert resealed(_unchanged) == sealed()
+    result = verdict(resealed(change))
+    assert (result.verdict, result.reason.partition(":")[0]) == (Verdict.TAMPERED, "SEAL_MALFORMED")
+
+
+def test_authorities_between_are_accepted_in_whatever_order_their_bytes_give() -> None:
+    for name in "ABCDEF":
+        made = long_seal(name)
+        result = verdict(made.apply(pages(), at=SEALED_AT), entry_of_seal(made))
+        assert (result.verdict, result.reason) == (Verdict.AUTHENTIC_STATUS_NOT_CHECKED, "")
+
+
+# --- Other files around it --------------------------------------------------------------------------------------------
+
+
+def _zip_behind(data: bytes) -> bytes:
+    packed = io.BytesIO(data)
+    with zipfile.ZipFile(packed, "a") as archive:
+        archive.writestr("page.html", "示例")
+    return packed.getvalue()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(lambda: b"#!/bin/sh\n" + sealed(), id="something-before-its-head"),
+        pytest.param(lambda: b"%PDF-1.7\n1 0 obj\n<</Type/Catalog>>\nendobj\n" + sealed(), id="another-head-before"),
+        pytest.param(lambda: _zip_behind(sealed()), id="an-archive-behind-it"),
+        pytest.param(lambda: sealed() + sealed(), id="twice"),
+        pytest.param(lambda: with_other_content() + sealed(), id="other-pages-before-it"),
+        pytest.param(lambda: sealed() + with_other_content(), id="other-pages-behind-it"),
+        pytest.param(lambda: _in_the_gap(b"0" * 60 + b"<</S/JavaScript>>"), id="something-in-the-gap"),
+        pytest.param(lambda: _in_the_gap(b"0" * 60 + b">" + b"0" * 8 + b"<"), id="two-texts-in-the-gap"),
+        pytest.param(lambda: sealed().replace(b"/ByteRange [", b"/Byte#52ange ["), id="a-name-in-another-spelling"),
+        pytest.param(lambda: with_revision(with_revision(sealed())), id="two-revisions"),
+        pytest.param(lambda: with_revision(pages()) + sealed()[len(pages()) :], id="a-revision-before-the-seal"),
+    ],
+)
+def test_what_stands_around_a_sealed_file_or_in_its_gap_is_found(data: Callable[[], bytes]) -> None:
+    made = data()
+    assert made != sealed()
+    result = verdict(made)
+    assert (result.verdict, result.checked) == (Verdict.TAMPERED, None)
+
+
+def _in_the_gap(text: bytes) -> bytes:
+    """Where the signature is padded."""
+    end = sealed().index(b">", sealed().rindex(b"/Contents"))
+    return sealed()[: end - len(text)] + text + sealed()[end:]
+
+
+def test_words_of_pdf_in_a_record_are_no_structure() -> None:
+    words = "/ByteRange [0 1 2 3] /EmbeddedFile /M (D:20200101000000Z) /Encrypt /Contents <30> endstream stream"
+    texts: dict[str, Any] = {
+        f"penalty__{name}": checked_reports.text(f"\nstream\n{words}")
+        for name in ("violation_type", "facts", "legal_basis", "content")
+    }
+    found = checked_reports.asked(
+        {Province.BEIJING: {PENALTY_CELL: [penalty(source_unit=words, **texts)]}}, whose=subject(SUBJECT_CODE, words)
+    )
+    pdf = render_report(document(found), statement=found.statement.envelope, printed=printed(found))
+    result = verdict(seal().apply(pdf, at=found.issued_at))
+    assert (result.verdict, result.reason) == (Verdict.AUTHENTIC_STATUS_NOT_CHECKED, "")
 
 
 def test_a_seal_retired_since_counts() -> None:
@@ -333,11 +505,17 @@ for file in files:
 """
 
 
+def _names(number: int) -> bytes:
+    return b'{"a":"\xf0\xa0\xae\xb7",' + b",".join(b'"%x":1000' % index for index in range(number)) + b"}"
+
+
 def test_none_of_them_takes_much_memory_or_time(trust: Path, tmp_path: Path) -> None:
     cases: dict[str, tuple[Callable[[], bytes], Verdict]] = {
         **HOSTILE,
         "sealed": (sealed, Verdict.AUTHENTIC_STATUS_NOT_CHECKED),
-        "json-of-many-objects": (lambda: b'{"a": [' + b"{}," * 1_900_000 + b"1]}", Verdict.NOT_A_FILE_OF_OURS),
+        "json-of-many-objects": (lambda: b'{"a": [' + b"{}," * 1_900_000 + b"1]}", Verdict.TOO_LARGE),
+        "json-of-as-many-names-as-may-be": (lambda: _names(MAX_JSON_MEMBERS), Verdict.NOT_A_FILE_OF_OURS),
+        "json-of-many-names": (lambda: _names(5 * MAX_JSON_MEMBERS), Verdict.TOO_LARGE),
     }
     for name, (make, _) in cases.items():
         (tmp_path / name).write_bytes(make())

@@ -78,8 +78,14 @@ def revoked(one: wire.ReportStatus) -> None:
     one.revocation = wire.REVOCATION_CATEGORY_APPLICANT_ASKED
 
 
-def expired(one: wire.ReportStatus) -> None:
-    one.state, one.since = wire.REPORT_STATE_EXPIRED, "2026-11-24"
+def expired_on(day: str) -> Callable[[wire.ReportStatus], None]:
+    def change(one: wire.ReportStatus) -> None:
+        one.state, one.since = wire.REPORT_STATE_EXPIRED, day
+
+    return change
+
+
+expired = expired_on("2026-11-24")
 
 
 @pytest.mark.parametrize(
@@ -141,6 +147,9 @@ def test_a_limited_scope_is_said_with_what_is_missing() -> None:
             lambda: status(change=superseded_on("2026-02-30")),
             StatusFault.STATUS_MALFORMED,
             id="a-day-that-does-not-exist",
+        ),
+        pytest.param(
+            lambda: status(change=expired_on("0001-01-01")), StatusFault.STATUS_MALFORMED, id="expired-before-all-days"
         ),
         pytest.param(
             lambda: status(change=superseded_on("2026-11-27")),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -29,7 +30,7 @@ from tests.support.federation import (
     penalty,
 )
 from verifier.verdict import MAX_FILE_BYTES, MAX_TRUST_AGE, WORDING, Result, Verdict
-from verifier.verify import verify
+from verifier.verify import MAX_JSON_MEMBERS, verify
 
 FEDERATION = Federation()
 STATEMENT = FEDERATION.report(
@@ -79,6 +80,8 @@ def edited(change: Callable[[dict[str, Any]], object]) -> bytes:
         pytest.param(edited(lambda d: d["matrix"].pop()), id="a-row-left-out"),
         pytest.param(edited(lambda d: d["provinces"][1]["records"].clear()), id="records-left-out"),
         pytest.param(edited(lambda d: d.update(note="信用良好")), id="something-added"),
+        pytest.param(edited(lambda d: d.update(note=math.nan)), id="nan-added"),
+        pytest.param(edited(lambda d: d["conclusion"].update(penalties=math.inf)), id="an-infinite-count"),
         pytest.param(edited(lambda d: d.update(note=nested(900))), id="something-deep-added"),
         pytest.param(edited(lambda d: d.pop("specimen")), id="no-longer-a-specimen"),
         pytest.param(STATEMENT[:-1], id="cut"),
@@ -129,9 +132,18 @@ def test_a_home_cannot_drop_or_replace_a_fragment(change: Callable[[report_pb2.R
         pytest.param(b"\x00\x00\x00\x18ftypheic" + bytes(100), Verdict.SCAN, id="heic"),
         pytest.param(b'{"a": 1}', Verdict.NOT_A_FILE_OF_OURS, id="some-json"),
         pytest.param(
-            b'{"format": "' + FORMAT.encode() + b'", "a": [' + b"{}," * 2_100_000 + b"1]}",
-            Verdict.NOT_A_FILE_OF_OURS,
+            b'{"format": "' + FORMAT.encode() + b'", "a": [' + b"{}," * (MAX_JSON_MEMBERS + 1) + b"1]}",
+            Verdict.TOO_LARGE,
             id="millions-of-empty-objects",
+        ),
+        pytest.param(as_json(DOCUMENT).decode().encode("utf-16"), Verdict.NOT_A_FILE_OF_OURS, id="utf-16"),
+        pytest.param(as_json(DOCUMENT).decode().encode("utf-16-le"), Verdict.NOT_A_FILE_OF_OURS, id="utf-16-unmarked"),
+        pytest.param(b"\xef\xbb\xbf" + as_json(DOCUMENT), Verdict.NOT_A_FILE_OF_OURS, id="byte-order-mark"),
+        pytest.param(as_json(DOCUMENT) + b"{}", Verdict.NOT_A_FILE_OF_OURS, id="two-documents"),
+        pytest.param(
+            as_json(DOCUMENT).replace(b'{"format"', b'{"x": ' + b"9" * 5_000 + b', "format"', 1),
+            Verdict.NOT_A_FILE_OF_OURS,
+            id="a-huge-number",
         ),
         pytest.param(b"[" * 100_000, Verdict.NOT_A_FILE_OF_OURS, id="deep-json-list"),
         pytest.param(b'{"a":' * 100_000, Verdict.NOT_A_FILE_OF_OURS, id="deep-json-object"),
