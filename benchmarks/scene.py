@@ -117,6 +117,7 @@ class Scene:
         directory = self.folder / "directory.json"
         directory.write_text(directory_json(members), encoding="utf-8")
         path = self.folder / "gateway.toml"
+        seal = self.pki.seal(MemberPeer(HOME, _GATEWAY))
         path.write_text(
             f"""\
 province = {json.dumps(HOME.slug)}
@@ -132,6 +133,17 @@ announce = {_quoted(self.announce)}
 [peers]
 tls = {_toml(self.gateway_tls(Authority.MEMBERS))}
 directory = {_quoted(directory)}
+
+[members]
+tls = {_toml(self.gateway_tls(Authority.MEMBERS))}
+listen = {{ host = "127.0.0.1", port = 0 }}
+
+[public]
+listen = {{ host = "127.0.0.1", port = 0 }}
+
+[seal]
+certificate = {_quoted(seal.certificate)}
+private_key = {_quoted(seal.private_key)}
 """,
             encoding="utf-8",
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import date
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -770,8 +771,14 @@ def _item_filter(
 
 
 def main() -> None:
-    """Entry point."""
-    app()
+    """Entry point. The base install has what `verify` needs; of other commands it says what else to install."""
+    try:
+        app()
+    except ModuleNotFoundError as error:
+        if find_spec("grpc") is not None:
+            raise
+        typer.echo("本命令须安装成员程序：pip install '.[member]' · this command needs the member's install", err=True)
+        raise SystemExit(1) from error
 
 
 if __name__ == "__main__":

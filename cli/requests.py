@@ -14,7 +14,15 @@ from contract.catalogue import published_catalogues
 from contract.days import CHINA, china_day, from_timestamp
 from contract.errors import ErrorCode
 from contract.province import Province
-from contract.reasons import CELL_REASONS, OUTCOME_REASONS, REFUSAL_REASONS, Words, cell_code, refusal_code
+from contract.reasons import (
+    CELL_REASONS,
+    OUTCOME_REASONS,
+    REFUSAL_REASONS,
+    REVOCATION_WORDS,
+    Words,
+    cell_code,
+    refusal_code,
+)
 from contract.wording import KIND_NAMES
 from gateway.reports.completion import EndReason
 from huren.change.v1 import change_pb2
@@ -64,14 +72,6 @@ STATES: Final[Mapping[int, Words]] = {
     status_wire.REPORT_STATE_EXPIRED: Words("超过使用期限", "expired"),
 }
 """By the number of huren.report.v1.ReportState."""
-
-CATEGORIES: Final[Mapping[int, Words]] = {
-    status_wire.REVOCATION_CATEGORY_ISSUED_IN_ERROR: Words("出具差错", "issued in error"),
-    status_wire.REVOCATION_CATEGORY_SUBJECT_WRONG: Words("主体信息有误", "wrong subject"),
-    status_wire.REVOCATION_CATEGORY_APPLICANT_ASKED: Words("申请人要求", "the applicant asked for it"),
-    status_wire.REVOCATION_CATEGORY_OTHER: Words("其他", "other"),
-}
-"""By the number of huren.report.v1.RevocationCategory."""
 
 _CAUSES: Final[Mapping[int, Words]] = {
     change_pb2.CHANGE_CAUSE_ARRIVED: Words("新归集到记录", "a record arrived"),
@@ -254,7 +254,7 @@ def _standing_reason(reason: status_wire.StandingReason) -> dict[str, Any]:
 def category_document(category: status_wire.RevocationCategory.ValueType) -> dict[str, str]:
     """A category of revocation as code and words."""
     name = status_wire.RevocationCategory.Name(category).removeprefix("REVOCATION_CATEGORY_")
-    return coded(name, CATEGORIES.get(category))
+    return coded(name, REVOCATION_WORDS.get(category))
 
 
 def _state(state: status_wire.ReportState.ValueType) -> dict[str, str]:

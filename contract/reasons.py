@@ -3,6 +3,7 @@
     CELL_REASONS        why a cell is SOURCE_UNAVAILABLE
     OUTCOME_REASONS     why a province's answer did not come, or may not count
     REFUSAL_REASONS     why a province refuses a query
+    REVOCATION_WORDS    why a report was taken back (作废)
     ENVELOPE_FAULTS     why bytes are no signed envelope
     field_words         the fields of requests
     rule_words          the rules that the proto files declare
@@ -17,6 +18,7 @@ from typing import Any, Final, NamedTuple
 
 from contract.outcome import InadmissibleReason, UnavailableReason
 from huren.fragment.v1 import fragment_pb2, refusal_pb2
+from huren.report.v1 import report_status_pb2
 from signing import EnvelopeFault
 
 
@@ -145,6 +147,14 @@ REFUSAL_REASONS: Final[Mapping[int, Words]] = {
 }
 """By the number of huren.fragment.v1.RefusalReason."""
 
+REVOCATION_WORDS: Final[Mapping[int, Words]] = {
+    report_status_pb2.REVOCATION_CATEGORY_ISSUED_IN_ERROR: Words("出具差错", "issued in error"),
+    report_status_pb2.REVOCATION_CATEGORY_SUBJECT_WRONG: Words("主体信息有误", "wrong subject"),
+    report_status_pb2.REVOCATION_CATEGORY_APPLICANT_ASKED: Words("申请人要求", "the applicant asked for it"),
+    report_status_pb2.REVOCATION_CATEGORY_OTHER: Words("其他", "other"),
+}
+"""By the number of huren.report.v1.RevocationCategory. Source: the provinces' wording for verdicts, REVOKED."""
+
 
 def cell_code(number: int) -> str:
     """The stable code of a cell's reason."""
@@ -188,6 +198,15 @@ FIELDS: Final[Mapping[str, Words]] = {
     "catalogue_version": Words("事项清单版本", "catalogue_version"),
     "basis": Words("查询依据", "basis"),
     "report_number": Words("报告编号", "report_number"),
+    "request_id": Words("受理编号", "request_id"),
+    "format": Words("文件格式", "format"),
+    "change_envelope": Words("变更声明的签名信封", "change_envelope"),
+    "transfer_envelope": Words("移交声明的签名信封", "transfer_envelope"),
+    "report_statement_id": Words("报告的声明编号", "report_statement_id"),
+    "code": Words("核验码", "code"),
+    "proposal": Words("作废提议编号", "proposal"),
+    "category": Words("作废原因", "category"),
+    "note": Words("说明", "note"),
     "query_envelope": Words("查询的签名信封", "query_envelope"),
     "statement_id": Words("声明编号", "statement_id"),
     "coverage_envelope": Words("覆盖范围声明的签名信封", "coverage_envelope"),

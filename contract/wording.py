@@ -35,15 +35,16 @@ CELL_WORDS: Final[Mapping[int, str]] = {
 }
 """What stands in the matrix. A state that is not here is never printed as any other: the look-up fails."""
 
+NOT_REQUESTED: Final = "未选"
+"""What stands in the matrix where the applicant did not ask."""
+
 CELL_LEGEND: Final[tuple[tuple[str, str, str], ...]] = (
     ("未查询到", "在查询时段内未查询到应当列入本报告的记录", "nothing to disclose was found in the period"),
     ("n条", "查询到 n 条记录", "n records were found"),
     ("未纳入", "该省（市）该领域尚未纳入互认，本报告不作反映", "not covered: the report says nothing about it"),
     ("——", "该领域不涉及此类事项", "the domain carries no records of this kind"),
+    (NOT_REQUESTED, "申请人未选择查询", "the applicant did not ask"),
 )
-
-NOT_REQUESTED: Final = "未选"
-"""What stands in the matrix where the applicant did not ask."""
 
 CONCLUSIVE: Final = frozenset({fragment_pb2.CELL_STATE_CLEAR, fragment_pb2.CELL_STATE_FOUND})
 """The states of a cell that was answered. No other state says anything about records."""

@@ -9,11 +9,11 @@ either: a gateway whose worker has ended looks well and completes no request.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import structlog
 
@@ -22,6 +22,8 @@ from contract.registry import RegistryUnavailableError
 from gateway.store.work import Backlog, Work, WorkKind, WorkQueue
 from runtime.clock import Clock
 from runtime.errors import StoreUnavailableError
+
+_T = TypeVar("_T")
 
 _log: Final = structlog.get_logger(__name__)
 
@@ -98,12 +100,12 @@ class Worker:
     async def _keep_telling(self) -> None:
         while True:
             with suppress(Exception):  # taking work tells that already
-                self._tell(await self._queue.backlog())
+                self._tell(await _whole(self._queue.backlog()))
             await asyncio.sleep(_TELL_EVERY_S)
 
     async def _take(self) -> Work | None:
         try:
-            return await self._queue.take()
+            return await _whole(self._queue.take())
         except StoreUnavailableError as error:
             _log.warning("no work taken", reason=str(error))
         except Exception as error:  # noqa: BLE001 - the worker must outlive every fault of ours
@@ -136,8 +138,18 @@ class Worker:
         parked = give_up_after is not None and work.attempts >= give_up_after
         # Where that fails, it is free again when the lease is over.
         try:
-            await self._queue.put_back(work, due=self._clock() + pause, error=why, parked=parked)
+            await _whole(self._queue.put_back(work, due=self._clock() + pause, error=why, parked=parked))
         except StoreUnavailableError as error:
             _log.warning("work not put back", kind=work.kind, reason=str(error))
         except Exception as error:  # noqa: BLE001 - as above
             _log.error("work not put back", kind=work.kind, exc_info=error)
+
+
+async def _whole(step: Coroutine[Any, Any, _T]) -> _T:
+    """Lets a short step in the store end before a cancellation takes effect: a transaction is not cut off in the middle."""
+    task = asyncio.ensure_future(step)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise

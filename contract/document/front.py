@@ -100,10 +100,12 @@ def _asked(reading: Reading) -> Iterator[Json]:
 
 
 def _kind_words(reading: Reading) -> Iterator[str]:
-    """The kinds; with their domains where not every kind was asked for in every domain that was asked for."""
+    """The kinds that chosen domains carry; with the domains where not every kind was asked for in every one of them."""
     domains = _domains(reading)
     for kind in _kinds(reading):
         asked = [domain for domain in domains if (domain, kind) in reading.asked]
+        if not any((domain, kind) in reading.catalogue.carried for domain in asked):
+            continue
         names = "、".join(reading.catalogue.domain_by_id[domain].name for domain in asked)
         yield KIND_NAMES[kind] if asked == domains else f"{KIND_NAMES[kind]}（{names}）"
 

@@ -29,6 +29,7 @@ from urllib.parse import parse_qsl
 
 import structlog
 from aiohttp import BodyPartReader, web
+from aiohttp.http_exceptions import HttpProcessingError
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from contract.days import CHINA, from_timestamp
@@ -75,6 +76,9 @@ _FILE_COST: Final = 5
 _COME_BACK: Final = timedelta(seconds=10)
 
 _FILE_TYPES: Final = frozenset({"application/octet-stream", "application/pdf", "application/json"})
+_NO_FORM: Final = (ValueError, AssertionError, HttpProcessingError)
+"""What the library raises of a multipart body that is none."""
+
 _URLENCODED: Final = "application/x-www-form-urlencoded"
 _MULTIPART: Final = "multipart/form-data"
 
@@ -251,7 +255,7 @@ class _Handlers:
                 part = await (await request.multipart()).next()
         except TimeoutError as error:
             raise _too_slow() from error
-        except (ValueError, AssertionError) as error:
+        except _NO_FORM as error:
             raise _malformed("上传的表单无法读取", "the form cannot be read") from error
         if not isinstance(part, BodyPartReader) or part.name != "file" or not part.filename:
             raise _malformed("请选择要核验的文件", "choose the file to verify")
@@ -388,7 +392,7 @@ async def _chunks_of(part: BodyPartReader) -> AsyncIterator[bytes]:
     try:
         while chunk := await part.read_chunk(_CHUNK_BYTES):
             yield bytes(chunk)
-    except (ValueError, AssertionError) as error:
+    except _NO_FORM as error:
         raise _malformed("上传的表单无法读取", "the form cannot be read") from error
 
 

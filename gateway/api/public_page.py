@@ -7,6 +7,7 @@ form was sent or the script asked.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from html import escape
 from importlib import resources
 from string import Template
@@ -29,10 +30,16 @@ STYLE: Final = (_FILES / "verify.css").read_text("utf-8")
 _FACTS: Final = {
     "report_number": "报告编号",
     "name": "主体名称",
+    "masked_uscc": "统一社会信用代码",
     "issuer": "出具单位",
     "issued_at": "出具时间",
+    "window": "查询时段",
+    "catalogue_version": "清单版本",
+    "conclusion": "结论",
 }
-"""What is shown of an authentic file, by names of the verifier's document."""
+"""What is shown of an authentic file, by names of the verifier's document: as much of it as there is."""
+
+_NO_NAME: Final = "（登记名称未取得）"
 
 
 class Page:
@@ -78,13 +85,12 @@ def comparison_html(comparison: wire.Comparison | None) -> str:
     """What to compare with the report in hand; nothing, where there is nothing to compare."""
     if comparison is None:
         return ""
-    issued = from_timestamp(comparison.issued_at).astimezone(CHINA)
     facts = {
         "报告编号": comparison.report_number,
-        "主体名称": comparison.name or "（登记名称未取得）",
+        "主体名称": comparison.name or _NO_NAME,
         "统一社会信用代码": comparison.masked_uscc,
         "出具单位": comparison.issuer,
-        "出具时间": f"{issued:%F %T}（北京时间）",
+        "出具时间": _china_time(from_timestamp(comparison.issued_at)),
         "查询时段": f"{comparison.window.first_day} 至 {comparison.window.last_day}",
         "清单版本": comparison.catalogue_version,
         "结论": comparison.conclusion,
@@ -97,8 +103,25 @@ def comparison_html(comparison: wire.Comparison | None) -> str:
 
 def file_html(document: Mapping[str, object]) -> str:
     """What an authentic file says of itself; nothing, where nothing may be shown."""
-    facts = {label: str(document[name]) for name, label in _FACTS.items() if document.get(name)}
-    return _list(facts) if facts else ""
+    facts = {label: _fact(name, document[name]) for name, label in _FACTS.items() if name in document}
+    mark = _specimen() if document.get("specimen") else ""
+    return mark + _list(facts) if facts else ""
+
+
+def _fact(name: str, value: object) -> str:
+    match name, value:
+        case "name", "":
+            return _NO_NAME
+        case "issued_at", str():
+            return _china_time(datetime.fromisoformat(value))
+        case "window", [first, last]:
+            return f"{first} 至 {last}"
+        case _:
+            return str(value)
+
+
+def _china_time(at: datetime) -> str:
+    return f"{at.astimezone(CHINA):%F %T}（北京时间）"
 
 
 def _specimen() -> str:

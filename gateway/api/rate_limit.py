@@ -6,6 +6,7 @@ in the store.
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +18,10 @@ _MAX_ADDRESSES: Final = 50_000
 
 _NETWORK_BITS: Final = 64
 """Of an IPv6 address name the network; whoever has one has all addresses in it. Source: RFC 6177."""
+
+
+_WITH_PORT: Final = re.compile(r"\[(?P<v6>[0-9A-Fa-f:.]+)\](?::[0-9]+)?|(?P<v4>[0-9.]+):[0-9]+", re.ASCII)
+"""As some proxies write an address: the port is another one for each connection. Source: RFC 7239, section 6."""
 
 
 @dataclass(slots=True)
@@ -73,8 +78,9 @@ def caller_address(peer: str, forwarded_for: str, trusted_proxies: int) -> str:
 
 
 def _network(address: str) -> str:
+    form = _WITH_PORT.fullmatch(address)
     try:
-        parsed = ip_address(address)
+        parsed = ip_address(form["v6"] or form["v4"] if form else address)
     except ValueError:
         return address[:64]
     if not isinstance(parsed, IPv6Address):

@@ -39,6 +39,10 @@ class Sealer:
         self._issuer = issuer
         self._specimen = specimen
 
+    def is_usable(self, sequence: int, at: datetime) -> bool:
+        """Whether the number of a sequence is one to be given out."""
+        return report_number.reads_well(report_number.make(self._province, china_day(at), sequence))
+
     def seal(
         self,
         request: StoredRequest,

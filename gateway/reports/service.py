@@ -433,6 +433,7 @@ class ReportService:
             request,
             outcomes,
             at=at,
+            is_usable=lambda sequence: self._sealer.is_usable(sequence, at),
             make=lambda sequence: self._sealer.seal(
                 request, admitted, merged, catalogue=catalogue, sequence=sequence, at=at
             ),

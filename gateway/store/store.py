@@ -313,6 +313,7 @@ class Store:
         outcomes: Iterable[Outcome],
         *,
         at: datetime,
+        is_usable: Callable[[int], bool],
         make: Callable[[int], NewReport],
         is_current: Callable[[Sequence[bytes]], bool],
         tell: bool,
@@ -326,6 +327,7 @@ class Store:
             request: The request.
             outcomes: What became of the queries of this try.
             at: The issue time; its China day is the day of the number.
+            is_usable: Whether a sequence of that day makes a number to be given out; the next one is tried otherwise.
             make: Makes and signs the report for a sequence of that day.
             is_current: Whether the report would say all that the subject's changes (envelopes) say; they are read in this
                 transaction, and none can come between.
@@ -347,7 +349,7 @@ class Store:
                 return None
             await _record_outcomes(connection, request, outcomes, at)
             if (await connection.execute(take)).rowcount == 1:
-                report = make(await _next_sequence(connection, at))
+                report = make(await _next_usable(connection, at, is_usable))
                 await _insert_report(connection, request, report)
                 await finish_work(connection, COMPLETE, request.request_id)
                 if tell:
@@ -405,6 +407,12 @@ class Store:
             typed_code=row[3],
             issued_at=instant(row[4]),
         )
+
+
+async def _next_usable(connection: AsyncConnection, at: datetime, is_usable: Callable[[int], bool]) -> int:
+    while not is_usable(sequence := await _next_sequence(connection, at)):
+        pass
+    return sequence
 
 
 async def _next_sequence(connection: AsyncConnection, at: datetime) -> int:

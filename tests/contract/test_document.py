@@ -192,6 +192,11 @@ def test_kinds_that_were_asked_for_in_different_domains_are_printed_with_them() 
     assert field(made, "查询事项") == ["行政处罚；严重失信主体名单（税务）"]
 
 
+def test_a_kind_that_no_chosen_domain_carries_is_not_printed_as_asked_for() -> None:
+    made = document(asked(cells=[("transport", PENALTY), ("transport", SERIOUS_LIST)]))
+    assert field(made, "查询事项") == ["行政处罚"]
+
+
 def test_what_is_not_covered_stands_on_page_one_with_who_certifies_instead() -> None:
     made = document(example("limited"))
     assert made["front"]["conclusion"]["scope"] == "有限范围"

@@ -11,25 +11,44 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contract.days import to_timestamp
 from contract.payloads import (
     COVERAGE,
     ENTITLED,
     FRAGMENT,
+    HOME_TRANSFER,
     MESSAGE_TYPES,
     QUERY,
+    RECORD_CHANGE,
     REFUSAL,
     REPORT,
+    REPORT_STATUS,
+    TRANSFER_CONSENT,
     PayloadError,
     PayloadFault,
     check_constraints,
     parse,
     parse_bytes,
 )
+from contract.province import Province
+from huren.change.v1 import change_pb2
 from huren.envelope.v1 import envelope_pb2
 from huren.fragment.v1 import coverage_pb2, fragment_pb2, query_pb2, record_pb2, refusal_pb2
-from huren.report.v1 import report_pb2
+from huren.home.v1 import transfer_pb2
+from huren.report.v1 import report_pb2, report_status_pb2
 from signing import VerifiedPayload, decode_envelope
-from tests.support.federation import ADAPTER, GATEWAY, LIST_CELL, NOW, PENALTY_CELL, Federation, list_entry, penalty
+from tests.support.federation import (
+    ADAPTER,
+    GATEWAY,
+    LIST_CELL,
+    NOW,
+    PENALTY_CELL,
+    SUBJECT_CODE,
+    Federation,
+    list_entry,
+    penalty,
+    wire_keys,
+)
 
 FEDERATION = Federation()
 CELLS = [PENALTY_CELL, LIST_CELL]
@@ -37,12 +56,57 @@ QUESTION = FEDERATION.question(cells=CELLS)
 ANSWER = FEDERATION.answer(QUESTION, {PENALTY_CELL: [penalty()], LIST_CELL: [list_entry()]})
 OVERLOADED = refusal_pb2.REFUSAL_REASON_OVERLOADED
 
+HOME = FEDERATION.signer(Province.BEIJING, GATEWAY)
+
 ENVELOPES = {
     QUERY: QUESTION.envelope,
     FRAGMENT: ANSWER,
     REFUSAL: FEDERATION.refusal(QUESTION, OVERLOADED),
     COVERAGE: FEDERATION.signed_coverage(QUESTION.province).envelope,
     REPORT: FEDERATION.report(FEDERATION.admitted(cells=CELLS)),
+    REPORT_STATUS: HOME.sign(
+        REPORT_STATUS,
+        report_status_pb2.ReportStatus(
+            header=FEDERATION.header(Province.BEIJING, GATEWAY),
+            report_number="HR1120261122000000018",
+            report_statement_id=bytes(32),
+            state=report_status_pb2.REPORT_STATE_VALID,
+        ),
+    ).envelope,
+    RECORD_CHANGE: FEDERATION.signer(Province.BEIJING, ADAPTER)
+    .sign(
+        RECORD_CHANGE,
+        change_pb2.RecordChange(
+            header=FEDERATION.header(Province.BEIJING, ADAPTER),
+            uscc=SUBJECT_CODE,
+            record_id="penalty-0001",
+            cause=change_pb2.CHANGE_CAUSE_ARRIVED,
+            after=change_pb2.DisclosedState(
+                revision=1, cells=wire_keys([PENALTY_CELL]), first_day="2026-01-05", last_day="2026-01-05"
+            ),
+            changed_at=to_timestamp(NOW),
+        ),
+    )
+    .envelope,
+    HOME_TRANSFER: HOME.sign(
+        HOME_TRANSFER,
+        transfer_pb2.HomeTransfer(
+            header=FEDERATION.header(Province.BEIJING, GATEWAY),
+            uscc=SUBJECT_CODE,
+            to=Province.BEIJING.wire,
+            registered_on="2026-01-05",
+            **{"from": Province.HEBEI.wire},
+        ),
+    ).envelope,
+    TRANSFER_CONSENT: HOME.sign(
+        TRANSFER_CONSENT,
+        transfer_pb2.TransferConsent(
+            header=FEDERATION.header(Province.BEIJING, GATEWAY),
+            transfer_statement_id=bytes(32),
+            uscc=SUBJECT_CODE,
+            to=Province.TIANJIN.wire,
+        ),
+    ).envelope,
 }
 
 every_type = pytest.mark.parametrize("payload_type", [pytest.param(one, id=one.split(".")[2]) for one in MESSAGE_TYPES])
@@ -303,6 +367,10 @@ def test_types_are_those_of_the_contract() -> None:
         "application/vnd.huren.refusal.v1+protobuf": refusal_pb2.Refusal,
         "application/vnd.huren.coverage.v1+protobuf": coverage_pb2.Coverage,
         "application/vnd.huren.report.v1+protobuf": report_pb2.Report,
+        "application/vnd.huren.report-status.v1+protobuf": report_status_pb2.ReportStatus,
+        "application/vnd.huren.record-change.v1+protobuf": change_pb2.RecordChange,
+        "application/vnd.huren.home-transfer.v1+protobuf": transfer_pb2.HomeTransfer,
+        "application/vnd.huren.transfer-consent.v1+protobuf": transfer_pb2.TransferConsent,
     } == MESSAGE_TYPES
 
 

@@ -17,6 +17,7 @@ from contract.reasons import (
     FIELDS,
     OUTCOME_REASONS,
     REFUSAL_REASONS,
+    REVOCATION_WORDS,
     Words,
     broken,
     refusal_code,
@@ -24,7 +25,7 @@ from contract.reasons import (
     rule_words,
 )
 from huren.fragment.v1 import adapter_service_pb2, fragment_pb2, refusal_pb2
-from huren.report.v1 import report_service_pb2
+from huren.report.v1 import report_service_pb2, report_status_pb2
 from huren.status.v1 import status_service_pb2
 from signing import EnvelopeFault
 
@@ -42,6 +43,7 @@ REQUESTS = [method.input_type for service in SERVICES for method in service.meth
         pytest.param(CELL_REASONS, set(fragment_pb2.UnavailableReason.values()) - {0}, id="cells"),
         pytest.param(OUTCOME_REASONS, {*UnavailableReason, *InadmissibleReason}, id="outcomes"),
         pytest.param(REFUSAL_REASONS, set(refusal_pb2.RefusalReason.values()) - {0}, id="refusals"),
+        pytest.param(REVOCATION_WORDS, set(report_status_pb2.RevocationCategory.values()) - {0}, id="revocations"),
         pytest.param(ENVELOPE_FAULTS, set(EnvelopeFault), id="envelopes"),
     ],
 )

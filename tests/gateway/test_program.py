@@ -43,6 +43,7 @@ def settings_file(folder: Path, pki: PKI) -> Path:
     nobody = members(dict.fromkeys(Province, "127.0.0.1:1"))
     (folder / "members.json").write_text(directory_json(list(nobody.values())), "utf-8")
     path = folder / "gateway.toml"
+    seal = pki.seal(GATEWAY)
     path.write_text(
         f"""
 province = "beijing"
@@ -55,6 +56,9 @@ database = "sqlite:///{folder / "gateway.db"}"
 registry = "registry.jsonl"
 announce = "announced.json"
 peers = {{directory = "members.json", tls = {tls_table(pki.member_tls(GATEWAY))}}}
+members = {{listen = {{host = "127.0.0.1", port = 0}}, tls = {tls_table(pki.member_tls(GATEWAY))}}}
+public = {{listen = {{host = "127.0.0.1", port = 0}}}}
+seal = {{certificate = "{seal.certificate}", private_key = "{seal.private_key}"}}
 """,
         "utf-8",
     )

@@ -152,3 +152,11 @@ async def test_every_query_and_its_outcome_is_in_the_audit(pki: PKI, tmp_path: P
             ("issue", 0, sealed.report_number),
         ]
         assert len({row["actor_ref"] for row in rows}) == 1
+
+
+async def test_no_number_is_given_out_that_a_clerk_would_type_wrongly(pki: PKI, tmp_path: Path) -> None:
+    """What must result: of many reports none ends in O or I, and each has a number of its own."""
+    async with live_federation(pki, tmp_path) as live:
+        numbers = [(await live.request()).sealed.report_number for _ in range(60)]
+    assert {number[-1] for number in numbers}.isdisjoint("OI")
+    assert len(set(numbers)) == 60

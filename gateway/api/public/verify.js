@@ -1,4 +1,4 @@
-// Reads number and code from the address's fragment, where a QR code puts them, and shows what the server says about them.
+// Shows what the server says about a number and a code: those of the form, or of the address's fragment, where a QR code puts them.
 // A fragment is never sent to a server by the browser; it is taken out of the address bar before anything else is done.
 "use strict";
 
@@ -11,7 +11,10 @@
     result.focus();
   };
 
+  let latest = 0;
+
   const verify = async (reportNumber, code) => {
+    const asked = ++latest;
     show(copyOf("waiting"));
     try {
       const response = await fetch("/verify", {
@@ -24,9 +27,9 @@
       const page = new DOMParser().parseFromString(await response.text(), "text/html");
       const content = document.createDocumentFragment();
       content.append(...page.getElementById("result").childNodes);
-      show(content);
+      if (asked === latest) show(content);
     } catch {
-      show(copyOf("failed"));
+      if (asked === latest) show(copyOf("failed"));
     }
   };
 
@@ -37,6 +40,18 @@
     window.history.replaceState(null, "", window.location.pathname);
     verify(fragment.slice(0, dot), fragment.slice(dot + 1));
   };
+
+  // What was typed stays in its fields, so that it can be compared and corrected.
+  const form = document.getElementById("report_number").form;
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    verify(form.elements.report_number.value, form.elements.code.value);
+  });
+  // A result never stands above a number or a code that it does not speak of.
+  form.addEventListener("input", () => {
+    latest += 1;
+    document.getElementById("result").replaceChildren();
+  });
 
   window.addEventListener("hashchange", readFragment);
   readFragment();
