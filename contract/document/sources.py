@@ -13,7 +13,13 @@ from contract.document.words import NOT_STATED
 from contract.wording import CELL_WORDS, CONCLUSIVE, KIND_NAMES
 from huren.fragment.v1 import fragment_pb2
 
-_COLUMNS: Final = ("领域", "事项", "部门", "数据归集至（北京时间）", "归集时限", "时限依据")
+_LAG: Final = "归集时限"
+_BASIS: Final = "时限依据"
+_COLUMNS: Final = ("领域", "事项", "部门", "数据归集至（北京时间）")
+_FULL_COLUMNS: Final = (*_COLUMNS, _LAG, _BASIS)
+
+_NO_LIMIT: Final = ("——", "——")
+"""Of what is not covered there is nothing to supply."""
 
 _DEFAULT: Final = "default"
 """CellCoverage.supply_lag_source of a lag that nobody has confirmed."""
@@ -24,15 +30,22 @@ def sources(reading: Reading) -> Json:
     return {
         "heading": "第四部分　数据来源与归集时间",
         "text": "数据归集至所列时间为止；此后产生或者报送的信息，本报告未予反映。归集时限自信息形成之日起计。",
-        "provinces": [
-            {
-                "heading": one.province.name_zh,
-                "lines": list(_lines(one)),
-                "table": table(_COLUMNS, _rows(reading, one)),
-            }
-            for one in reading.provinces
-        ],
+        "provinces": [_province(reading, one) for one in reading.provinces],
     }
+
+
+def _province(reading: Reading, one: ProvinceReading) -> Json:
+    """A province's sources. A time limit that is the same for all of them is said once."""
+    rows = list(_rows(reading, one))
+    limits = {row[len(_COLUMNS) :] for row in rows} - {_NO_LIMIT}
+    lines = list(_lines(one))
+    if len(limits) == 1:
+        [(lag, basis)] = limits
+        lines += [line(_LAG, lag), line(_BASIS, basis)]
+        shown = table(_COLUMNS, (row[: len(_COLUMNS)] for row in rows))
+    else:
+        shown = table(_FULL_COLUMNS, rows)
+    return {"heading": one.province.name_zh, "lines": lines, "table": shown}
 
 
 def _lines(one: ProvinceReading) -> Iterator[Json]:
@@ -56,7 +69,7 @@ def _row(reading: Reading, one: ProvinceReading, key: CellKey) -> tuple[str, ...
     cell, entry = one.cells[key], one.coverage[key]
     what = (reading.catalogue.domain_by_id[key[0]].name, KIND_NAMES[key[1]], entry.department.unit)
     if cell.state not in CONCLUSIVE:
-        return (*what, CELL_WORDS[cell.state], "——", "——")
+        return (*what, CELL_WORDS[cell.state], *_NO_LIMIT)
     lag = entry.supply_lag_working_days
     source = "系统默认（未经确认）" if entry.supply_lag_source == _DEFAULT else entry.supply_lag_source
     as_of = china_instant(from_timestamp(cell.data_as_of))

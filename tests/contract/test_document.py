@@ -346,13 +346,21 @@ def test_how_long_supply_takes_is_what_the_provinces_say() -> None:
         "行政处罚等信息自形成至归集需要一定时间（北京市为15个工作日内，天津市为7个工作日内，其他各省（市）见第四部分）。"
         "归集时间之前刚作出的决定可能尚未反映。"
     )
-    first = [province["table"]["rows"][0][3:] for province in made["sources"]["provinces"]]
+    provinces = made["sources"]["provinces"]
     as_of = "2026-11-21 22:30:00"
-    assert first == [
-        [as_of, "15个工作日内", "示例办法第十三条"],
-        [as_of, "7个工作日内", "系统默认（未经确认）"],
+    # Where all sources of a province have one limit, it is said once.
+    assert [province["table"]["rows"][0][3:] for province in provinces] == [
+        [as_of],
+        [as_of],
         [as_of, "5个工作日内", "系统默认（未经确认）"],
-        [as_of, "未载明", "系统默认（未经确认）"],
+        [as_of],
+    ]
+    said = [values(province["lines"]) for province in provinces]
+    assert [(one.get("归集时限"), one.get("时限依据")) for one in said] == [
+        ("15个工作日内", "示例办法第十三条"),
+        ("7个工作日内", "系统默认（未经确认）"),
+        (None, None),
+        ("未载明", "系统默认（未经确认）"),
     ]
 
 
@@ -730,9 +738,9 @@ def test_sources_name_unit_department_and_the_day_of_the_data_and_do_not_date_wh
     rows = hebei["table"]["rows"]
     assert len(rows) == len(CATALOGUE.carried)
     assert [one for one in rows if one[3] == "未纳入"] == [
-        ["税务", "行政处罚", "示例单位（演示）", "未纳入", "——", "——"],
-        ["税务", "严重失信主体名单", "示例单位（演示）", "未纳入", "——", "——"],
-        ["交通运输", "行政处罚", "示例单位（演示）", "未纳入", "——", "——"],
+        ["税务", "行政处罚", "示例单位（演示）", "未纳入"],
+        ["税务", "严重失信主体名单", "示例单位（演示）", "未纳入"],
+        ["交通运输", "行政处罚", "示例单位（演示）", "未纳入"],
     ]
 
 
