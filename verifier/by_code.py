@@ -23,7 +23,7 @@ from signing import TrustStore, Verifier
 from verifier.online import CodeAnswer, Comparison
 from verifier.showing import explained, show_trust
 from verifier.terminal import bold, out, say, visible
-from verifier.verdict import CATEGORIES, EXIT_VALID, MAX_TRUST_AGE, WORDING, Verdict, Wording
+from verifier.verdict import EXIT_VALID, MAX_TRUST_AGE, WORDING, Verdict, Wording, revocation_words
 
 NOT_SIGNED: Final = "STATUS_MISSING"
 CONTRADICTS: Final = "STATUS_SAYS_OTHERWISE"
@@ -161,7 +161,7 @@ def _filled(words: Wording, facts: dict[str, str], *, headline: str = "") -> Wor
 def _facts(status: report_status_pb2.ReportStatus) -> dict[str, str]:
     if not status.since:
         return {}
-    category, category_en = CATEGORIES.get(status.revocation, CATEGORIES[report_status_pb2.REVOCATION_CATEGORY_OTHER])
+    category, category_en = revocation_words(status)
     last_day = (parse_day(status.since) - timedelta(days=1)).isoformat()
     return {"since": status.since, "last_day": last_day, "category": category, "category_en": category_en}
 

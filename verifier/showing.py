@@ -12,10 +12,11 @@ from contract.days import CHINA, from_timestamp
 from contract.outcome import Admitted
 from contract.province import Province
 from contract.report_check import CheckedReport
-from contract.wording import SPECIMEN, SPECIMEN_EN
+from contract.uscc import mask
+from contract.wording import SPECIMEN, SPECIMEN_EN, conclusion_sentence
 from huren.report.v1 import report_status_pb2
 from verifier.terminal import bold, out, say, show_report, visible, wide
-from verifier.verdict import Result, Verdict, china_time
+from verifier.verdict import Result, china_time, not_covered
 
 REASONS: Final = {
     "SEAL_MISSING": ("文件没有出具单位的签署", "the file bears no seal"),
@@ -77,16 +78,20 @@ def result_document(result: Result, *, note: str = "") -> dict[str, Any]:
     checked = result.checked
     if checked is None:
         return found
-    report = checked.report
+    report, whole = checked.report, result.shown_whole
     return found | {
         "report_number": report.report_number,
         "report_statement_id": checked.statement.statement_id.hex(),
         "specimen": report.specimen,
         "issuer": report.issuer.unit,
         "uscc": report.subject.uscc,
+        "masked_uscc": mask(report.subject.uscc),
         "name": report.subject.name,
         "issued_at": checked.issued_at.isoformat(),
         "window": [report.window.first_day, report.window.last_day],
+        "catalogue_version": report.catalogue.version,
+        "conclusion": conclusion_sentence(report, whole.catalogue) if whole else None,
+        "not_covered": not_covered(whole) if whole else None,
         "limited_scope": report.conclusion.limited,
         "scope": "LIMITED_SCOPE" if report.conclusion.limited else "FULL_SCOPE",
         "penalties": report.conclusion.penalty_count,
@@ -99,8 +104,8 @@ def result_document(result: Result, *, note: str = "") -> dict[str, Any]:
 def show_result(result: Result, *, note: str = "") -> None:
     """The result for a person. The verdict stands last, where the eye rests; no colour carries a meaning."""
     if result.checked is not None:
-        if result.verdict in _SHOWN_WHOLE:
-            show_report(result.checked)
+        if (whole := result.shown_whole) is not None:
+            show_report(whole)
         else:
             _show_whose(result.checked)
         say()
@@ -119,10 +124,6 @@ def show_result(result: Result, *, note: str = "") -> None:
     if note:
         say(f"未能联网核验 not verified online: {note}")
     show_trust(result.trust_published_at, result.at)
-
-
-_SHOWN_WHOLE: Final = frozenset({Verdict.VALID, Verdict.AUTHENTIC_STATUS_NOT_CHECKED})
-"""Of a report that does not stand as issued no conclusion is shown: somebody might rely on it."""
 
 
 def _show_whose(checked: CheckedReport) -> None:

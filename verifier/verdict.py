@@ -15,6 +15,7 @@ from typing import Final
 
 from contract.days import CHINA, china_day, from_timestamp, parse_day
 from contract.province import Province
+from contract.reasons import REVOCATION_WORDS, Words
 from contract.report_check import CheckedReport
 from contract.status_check import StatusFault
 from contract.wording import KIND_NAMES, LIMITED
@@ -145,12 +146,8 @@ WORDING: Final[dict[Verdict, Wording]] = {
 }
 """Words in braces are filled in by `Result.wording`."""
 
-CATEGORIES: Final = {
-    report_status_pb2.REVOCATION_CATEGORY_ISSUED_IN_ERROR: ("出具差错", "issued in error"),
-    report_status_pb2.REVOCATION_CATEGORY_SUBJECT_WRONG: ("主体信息有误", "the subject is wrong"),
-    report_status_pb2.REVOCATION_CATEGORY_APPLICANT_ASKED: ("申请人要求", "the applicant asked"),
-    report_status_pb2.REVOCATION_CATEGORY_OTHER: ("其他", "other"),
-}
+SHOWN_WHOLE: Final = frozenset({Verdict.VALID, Verdict.AUTHENTIC_STATUS_NOT_CHECKED})
+"""Of a report that does not stand as issued neither conclusion nor scope is shown: somebody might rely on it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,14 +184,19 @@ class Result:
         words = WORDING[self.verdict]
         facts = self._facts()
         headline, advice, english = (text.format_map(facts) for text in (words.headline, words.advice, words.english))
-        if self.checked is not None and self.checked.report.conclusion.limited:
+        if (shown := self.shown_whole) is not None and shown.report.conclusion.limited:
             headline = f"{headline} · {LIMITED}"
-            advice = f"{advice}。下列事项未纳入：{'、'.join(not_covered(self.checked))}"
+            advice = f"{advice}。下列事项未纳入：{'、'.join(not_covered(shown))}"
             english = f"{english}. Limited scope: some of what was asked for is not covered, see the conclusion"
         if self.verdict is Verdict.VALID and self.status is not None and self.status.wording_corrected:
             advice = f"{advice}。出具后有文字更正，不影响结论"
             english = f"{english}. Words were corrected since; the conclusion is as it was"
         return Wording(headline, advice, english, words.exit_code)
+
+    @property
+    def shown_whole(self) -> CheckedReport | None:
+        """The report, where what it concludes may be shown."""
+        return self.checked if self.verdict in SHOWN_WHOLE else None
 
     @property
     def status_at(self) -> datetime | None:
@@ -210,14 +212,16 @@ class Result:
             facts["since"] = self.superseded_since.isoformat()
         if self.status is not None:
             facts["asked"] = china_time(from_timestamp(self.status.header.issued_at))
-            facts["category"], facts["category_en"] = CATEGORIES.get(self.status.revocation, CATEGORIES[_OTHER])
+            facts["category"], facts["category_en"] = revocation_words(self.status)
             if self.status.since:
                 facts.setdefault("since", self.status.since)
                 facts["last_day"] = (parse_day(self.status.since) - timedelta(days=1)).isoformat()
         return facts
 
 
-_OTHER: Final = report_status_pb2.REVOCATION_CATEGORY_OTHER
+def revocation_words(status: report_status_pb2.ReportStatus) -> Words:
+    """Why a report was taken back; a category of a later release is another one (其他)."""
+    return REVOCATION_WORDS.get(status.revocation, REVOCATION_WORDS[report_status_pb2.REVOCATION_CATEGORY_OTHER])
 
 
 def china_time(at: datetime) -> str:

@@ -29,7 +29,7 @@ from gateway.verification import words
 from gateway.verification.by_code import VERDICT_OF_STATE, CodeVerdict
 from gateway.verification.foreign import NotVerifiableNowError
 from gateway.verification.statuses import SignedStatus, Statuses
-from gateway.verification.words import Words
+from gateway.verification.words import Stated, Words
 
 _log: Final = structlog.get_logger(__name__)
 
@@ -45,10 +45,13 @@ UNKNOWN: Final = "UNKNOWN"
 NOT_READ_IN_TIME: Final = "NOT_READ_IN_TIME"
 
 _FACTS: Final = (
-    *("report_number", "report_statement_id", "specimen", "issuer", "uscc", "name", "issued_at", "window"),
-    *("limited_scope", "penalties", "list_entries", "signers"),
+    *("report_number", "report_statement_id", "specimen", "issuer", "masked_uscc", "name", "issued_at"),
+    *("limited_scope", "signers"),
 )
 """What may be shown of an authentic file, of what the verifier says."""
+
+_COMPARED: Final = ("window", "catalogue_version", "conclusion", "not_covered", "penalties", "list_entries")
+"""What else may be shown to compare with the report in hand, with VALID only."""
 
 _FAULTS: Final = ("reason", "file_sha256", "trust_published_at")
 """What may be shown of any file."""
@@ -215,13 +218,22 @@ class FileVerification:
         verdict = VERDICT_OF_STATE[signed.status.state]
         if document["verdict"] == SUPERSEDED and verdict is not CodeVerdict.REVOKED:
             return FileResult(verdict=SUPERSEDED, words=_own_words(document), document={}, signed=signed)
-        told = words.status_words(signed.status, str(document["issuer"]), limited=bool(document["limited_scope"]))
-        shown = _only(document, _FACTS + _FAULTS) if verdict is CodeVerdict.VALID else {}
+        is_valid = verdict is CodeVerdict.VALID
+        told = words.status_words(signed.status, str(document["issuer"]), _stated(document) if is_valid else None)
+        shown = _only(document, _FACTS + _COMPARED + _FAULTS) if is_valid else {}
         return FileResult(verdict=verdict, words=told, document=shown, signed=signed)
 
 
 def _only(document: Mapping[str, Any], names: Iterable[str]) -> Mapping[str, Any]:
     return {name: document[name] for name in names if name in document}
+
+
+def _stated(document: Mapping[str, Any]) -> Stated:
+    return Stated(
+        issued_at=datetime.fromisoformat(document["issued_at"]),
+        limited=bool(document["limited_scope"]),
+        not_covered=[str(one) for one in document["not_covered"]],
+    )
 
 
 def _own_words(document: Mapping[str, Any]) -> Words:

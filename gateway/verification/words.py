@@ -8,13 +8,14 @@ Source: the provinces' wording for verdicts; TRY_LATER, HOME_UNREACHABLE and TRY
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from contract.days import CHINA, from_timestamp, parse_day
 from contract.province import Province
+from contract.reasons import REVOCATION_WORDS
 from contract.wording import KIND_NAMES, LIMITED
 from gateway.verification.by_code import CodeResult, CodeVerdict
 from huren.fragment.v1 import fragment_pb2
@@ -23,13 +24,6 @@ from huren.report.v1 import verification_service_pb2 as wire
 
 COMPARE: Final = "请逐项与手中报告核对，不一致的请勿采信"
 FREE: Final = "免费"
-
-REVOCATIONS: Final[Mapping[int, tuple[str, str]]] = {
-    report_status_pb2.REVOCATION_CATEGORY_ISSUED_IN_ERROR: ("出具差错", "issued in error"),
-    report_status_pb2.REVOCATION_CATEGORY_SUBJECT_WRONG: ("主体信息有误", "wrong subject"),
-    report_status_pb2.REVOCATION_CATEGORY_APPLICANT_ASKED: ("申请人要求", "the applicant asked for it"),
-    report_status_pb2.REVOCATION_CATEGORY_OTHER: ("其他", "other"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +39,21 @@ class Words:
     headline: str
     advice: str
     english: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stated:
+    """What a report that is shown says of itself, as far as the words repeat it.
+
+    Attributes:
+        issued_at: When it was issued.
+        limited: Whether something is not covered.
+        not_covered: What, in words.
+    """
+
+    issued_at: datetime
+    limited: bool
+    not_covered: Sequence[str]
 
 
 UNKNOWN: Final = Words(
@@ -102,7 +111,7 @@ def words_of(result: CodeResult, units: Mapping[Province, str]) -> Words:
     if result.signed is None or result.home is None:
         return _WITHOUT_STATUS[result.verdict]
     unit = result.comparison.issuer if result.comparison else units.get(result.home, result.home.name_zh)
-    return status_words(result.signed.status, unit, result.comparison)
+    return status_words(result.signed.status, unit, _stated(result.comparison) if result.comparison else None)
 
 
 def with_scope(told: Words, *, limited: bool) -> Words:
@@ -110,24 +119,22 @@ def with_scope(told: Words, *, limited: bool) -> Words:
     return replace(told, headline=f"{told.headline} · {LIMITED}") if limited else told
 
 
-def status_words(
-    status: report_status_pb2.ReportStatus,
-    unit: str,
-    comparison: wire.Comparison | None = None,
-    *,
-    limited: bool = False,
-) -> Words:
+def status_words(status: report_status_pb2.ReportStatus, unit: str, stated: Stated | None) -> Words:
     """What people are told about a report whose status is known.
 
     Args:
         status: The status.
         unit: 出具单位.
-        comparison: What is shown to compare, where it is.
-        limited: Whether something is not covered, where there is no comparison to say what.
+        stated: What it says of itself, with VALID.
+
+    Raises:
+        ValueError: There is no such state, or a VALID report says nothing of itself.
     """
     match status.state:
         case report_status_pb2.REPORT_STATE_VALID:
-            return _valid(status, unit, comparison, limited=limited)
+            if stated is None:
+                raise ValueError("of a VALID report its holder is told what to compare")
+            return _valid(status, unit, stated)
         case report_status_pb2.REPORT_STATE_SUPERSEDED:
             return Words(
                 "信息已更新",
@@ -135,7 +142,7 @@ def status_words(
                 f"Issued by the unit named; its information was updated on {status.since}. Ask the enterprise for a new report",
             )
         case report_status_pb2.REPORT_STATE_REVOKED:
-            zh, en = REVOCATIONS[status.revocation]
+            zh, en = REVOCATION_WORDS[status.revocation]
             return Words(
                 "报告已作废",
                 f"{status.since}作废（原因：{zh}），不得使用",
@@ -152,30 +159,32 @@ def status_words(
             raise ValueError(f"expected a state of a report, got {other}")
 
 
-def _valid(
-    status: report_status_pb2.ReportStatus, unit: str, comparison: wire.Comparison | None, *, limited: bool
-) -> Words:
-    headline, missing, missing_en = f"核验一致 · {LIMITED}" if limited else "核验一致", "", ""
-    if comparison is not None and comparison.limited:
-        headline = f"核验一致 · {LIMITED}"
-        missing = f"。下列事项未纳入：{'、'.join(not_covered(comparison))}"
-        missing_en = ". Of limited scope: what the table marks 未纳入 is not reflected"
-    when, when_en = "", ""
-    if comparison is not None:
-        local = from_timestamp(comparison.issued_at).astimezone(CHINA)
-        when, when_en = f"于{local:%F %T}（北京时间）", f" on {local:%F %T} (UTC+8)"
+def _valid(status: report_status_pb2.ReportStatus, unit: str, stated: Stated) -> Words:
+    missing, missing_en = "", ""
+    if stated.limited:
+        missing = f"。下列事项未纳入：{'、'.join(stated.not_covered)}"
+        missing_en = ". Of limited scope: what is named as 未纳入 is not reflected"
+    local = stated.issued_at.astimezone(CHINA)
     since = "出具后有文字更正，不影响结论" if status.wording_corrected else "出具后未发生影响结论的更新"
     corrected_en = "words were corrected since, which alters no conclusion; " if status.wording_corrected else ""
-    return Words(
-        headline,
-        f"由{unit}{when}出具，{since}。{COMPARE}{missing}",
-        f"Issued{when_en}; {corrected_en}nothing since alters what it says. Compare every item with the report in hand and do not "
-        f"rely on one that differs{missing_en}",
+    told = Words(
+        "核验一致",
+        f"由{unit}于{local:%F %T}（北京时间）出具，{since}。{COMPARE}{missing}",
+        f"Issued on {local:%F %T} (UTC+8); {corrected_en}nothing since alters what it says. Compare every item with the report in "
+        f"hand and do not rely on one that differs{missing_en}",
+    )
+    return with_scope(told, limited=stated.limited)
+
+
+def _stated(comparison: wire.Comparison) -> Stated:
+    return Stated(
+        issued_at=from_timestamp(comparison.issued_at),
+        limited=comparison.limited,
+        not_covered=_not_covered(comparison),
     )
 
 
-def not_covered(comparison: wire.Comparison) -> list[str]:
-    """What is not covered: province, domain and kind of every such cell."""
+def _not_covered(comparison: wire.Comparison) -> list[str]:
     return [
         f"{Province(province).name_zh}{row.domain}（{KIND_NAMES[row.kind]}）"
         for column, province in enumerate(comparison.provinces)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -47,6 +48,15 @@ def supervised(running: Running) -> Iterator[None]:
         supervisor.join()
 
 
+def posted(gateway: str, pdf: Path) -> Any:
+    """What a gateway says about a file that somebody without a certificate sends it."""
+    request = urllib.request.Request(  # noqa: S310  # of a gateway that the test started
+        f"{gateway}/api/v1/verifications/file", data=pdf.read_bytes(), headers={"Content-Type": "application/pdf"}
+    )
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=60) as response:
+        return json.load(response)
+
+
 def text_of(pdf: Path) -> str:
     with pypdf.PdfReader(pdf) as reader:
         return "".join(page.extract_text() for page in reader.pages)
@@ -88,6 +98,9 @@ def test_a_report_comes_by_itself_when_the_province_is_back_and_two_officers_tak
 
         for path in (pdf, pdf.with_suffix(".report"), pdf.with_suffix(".json")):
             assert answered("verify", str(path), "--online", tianjin, *place)["verdict"] == "VALID"
+        told = posted(tianjin, pdf)
+        assert (told["verdict"], told["file"]["report_number"]) == ("VALID", number)
+        assert {one["role"] for one in told["file"]["signers"]} == {"report", "fragment", "seal"}
 
         revoke = ("--category", "issued-in-error", "--note", "示例")
         proposal = answered("office", "revoke", number, *revoke, *place)["revocation"]["proposal"]
@@ -103,6 +116,8 @@ def test_a_report_comes_by_itself_when_the_province_is_back_and_two_officers_tak
         shown = huren("verify", str(pdf), "--online", tianjin, *place)
         assert shown.exit_code == 1, shown.output
         assert "报告已作废" in shown.stdout
+        told = posted(tianjin, pdf)
+        assert (told["verdict"], told["revocation"], told["file"]) == ("REVOKED", "ISSUED_IN_ERROR", None)
         standing = answered("office", "standing", number, *place)
         assert (standing["state"]["code"], standing["reasons"][0]["revocation"]["code"]) == (
             "REVOKED",

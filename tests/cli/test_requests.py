@@ -16,6 +16,7 @@ from cli.report import grouped
 from contract import report_number
 from contract.days import to_timestamp
 from contract.province import Province
+from contract.reasons import REVOCATION_WORDS
 from gateway.reports.completion import EndReason
 from huren.change.v1 import change_pb2
 from huren.common.v1 import common_pb2
@@ -34,10 +35,9 @@ def test_every_value_that_a_home_tells_has_words() -> None:
     assert set(requests.ENDS) == set(wire.RequestEnd.values()) - {0, wire.REQUEST_END_SEALED}
     assert set(EndReason) <= set(requests.END_REASONS)
     assert set(requests.STATES) == set(status_wire.ReportState.values()) - {0}
-    assert set(requests.CATEGORIES) == set(status_wire.RevocationCategory.values()) - {0}
     assert set(requests._CAUSES) == set(change_pb2.ChangeCause.values()) - {0}
     assert set(requests._NOTICES) == set(wire.NoticeKind.values()) - {0}
-    assert len(_CATEGORIES) == len(requests.CATEGORIES)
+    assert len(_CATEGORIES) == len(REVOCATION_WORDS)
 
 
 def test_progress_is_one_line_with_the_reasons_and_without_a_verdict() -> None:

@@ -156,6 +156,7 @@ def test_json_says_the_same(desk: Desk, gateway: str) -> None:
     document = json.loads(shown)
     assert (code, document["exit_code"], document["verdict"]) == (1, 1, "SUPERSEDED")
     assert document["status"]["state"] == "SUPERSEDED"
+    assert (document["conclusion"], document["not_covered"]) == (None, None)
     assert document["report_statement_id"] == desk.checked.statement.statement_id.hex()
     assert {one["role"] for one in document["signers"]} == {"report", "fragment", "seal"}
 

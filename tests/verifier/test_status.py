@@ -17,6 +17,7 @@ from contract.status_check import CLOCK_SKEW, FRESH_FOR, StatusError, StatusFaul
 from huren.envelope.v1 import envelope_pb2
 from huren.report.v1 import report_status_pb2 as wire
 from tests.support.federation import GATEWAY, NOW, PENALTY_CELL, WINDOW, Federation, penalty
+from verifier.showing import result_document
 from verifier.verdict import Result, Verdict
 from verifier.verify import verify, with_status
 
@@ -132,6 +133,40 @@ def test_a_limited_scope_is_said_with_what_is_missing() -> None:
     assert "下列事项未纳入：河北省" in result.wording.advice
     valid = with_status(result, status(report(holes=True)), trust=federation.trust)
     assert valid.wording.headline == "核验一致 · 有限范围"
+
+
+@pytest.mark.parametrize(
+    ("change", "headline", "ends"),
+    [
+        pytest.param(superseded, "信息已更新", "请向企业索取新报告", id="superseded"),
+        pytest.param(revoked, "报告已作废", "不得使用", id="revoked"),
+        pytest.param(expired, "超过使用期限", "本报告使用期限至2026-11-23", id="expired"),
+    ],
+)
+def test_nothing_of_the_scope_stands_behind_a_verdict_that_forbids_use(
+    change: Callable[[wire.ReportStatus], object], headline: str, ends: str
+) -> None:
+    federation = federation_of(holes=True)
+    data = report(holes=True)
+    result = with_status(verified(data, federation), status(data, change), trust=federation.trust)
+    assert result.checked is not None
+    assert result.checked.report.conclusion.limited
+    assert result.wording.headline == headline
+    assert result.wording.advice.endswith(ends)
+    assert "imited scope" not in result.wording.english
+    document = result_document(result)
+    assert (document["conclusion"], document["not_covered"]) == (None, None)
+
+
+def test_the_document_names_what_to_compare() -> None:
+    federation = federation_of(holes=True)
+    document = result_document(verified(report(holes=True), federation))
+    assert document["conclusion"].startswith("经查询，在")
+    assert [one[:3] for one in document["not_covered"]] == ["河北省"]
+    assert f"下列事项未纳入：{document['not_covered'][0]}" in document["advice"]
+    assert document["not_covered"][0] in document["conclusion"]
+    assert document["masked_uscc"] == f"{document['uscc'][:4]}**********{document['uscc'][-4:]}"
+    assert result_document(verified(report()))["not_covered"] == []
 
 
 @pytest.mark.parametrize(

@@ -24,15 +24,17 @@ import pytest
 from contract.province import Province
 from contract.report_check import check_report
 from contract.report_json import render
+from gateway.api.public_page import comparison_html
 from gateway.domain.request import Sealed
 from gateway.store import tables
 from gateway.verification import confined
 from gateway.verification.by_file import FileLimits, FileVerification, TooBusyError
+from gateway.verification.words import words_of
 from huren.report.v1 import report_status_pb2 as statuses
 from runtime.database import open_database
 from sandbox.pki import PKI
 from signing import write_key_entry, write_policy
-from tests.support.federation import Federation, accept_ed25519
+from tests.support.federation import SUBJECT_CODE, Federation, accept_ed25519
 from tests.support.verification import House, house, reachable, served
 
 FILES = "/api/v1/verifications/file"
@@ -142,6 +144,36 @@ async def test_the_form_shows_a_files_verdict_and_facts(beijing: House, door: Do
     assert left_in(temporary) == []
 
 
+async def test_a_valid_file_is_shown_with_what_to_compare_as_by_code(beijing: House, door: Door) -> None:
+    """T20, T24: the same facts and words whether the file or its code was handed in."""
+    sealed = await beijing.issue(holes=True)
+    by_code = await beijing.verify(sealed.report_number, sealed.verification_code)
+    compared = by_code.comparison
+    assert compared is not None
+
+    _, told = await door.post(sealed.envelope)
+    _, page = await door.upload(sealed.envelope)
+
+    words = words_of(by_code, {})
+    assert (told["headline"], told["advice"], told["english"]) == (words.headline, words.advice, words.english)
+    assert told["headline"] == "核验一致 · 有限范围"
+    file = told["file"]
+    assert {name: file[name] for name in ("name", "masked_uscc", "issuer", "catalogue_version", "conclusion")} == {
+        "name": compared.name,
+        "masked_uscc": compared.masked_uscc,
+        "issuer": compared.issuer,
+        "catalogue_version": compared.catalogue_version,
+        "conclusion": compared.conclusion,
+    }
+    assert file["window"] == [compared.window.first_day, compared.window.last_day]
+    assert f"下列事项未纳入：{'、'.join(file['not_covered'])}" in told["advice"]
+    shown = comparison_html(compared)
+    facts = shown[shown.index("<dl>") : shown.index("</dl>") + len("</dl>")]
+    assert "北京时间" in facts
+    assert facts in page
+    assert SUBJECT_CODE not in page + json.dumps(file)
+
+
 async def test_a_specimen_is_shown_as_one_by_a_gateway_in_production_too(
     beijing: House, trust: Path, tmp_path: Path, http: aiohttp.ClientSession
 ) -> None:
@@ -155,12 +187,13 @@ async def test_a_specimen_is_shown_as_one_by_a_gateway_in_production_too(
 
 
 async def test_a_file_of_a_superseded_report_tells_the_date_only(beijing: House, door: Door) -> None:
-    sealed = await beijing.issue()
+    sealed = await beijing.issue(holes=True)
     await beijing.happens(sealed, statuses.REPORT_STATE_SUPERSEDED)
 
     _, told = await door.post(sealed.envelope)
 
     assert (told["verdict"], told["since"], told["file"]) == ("SUPERSEDED", "2026-11-20", None)
+    assert (told["headline"], "未纳入" in told["advice"]) == ("信息已更新", False)
     assert "北京示例机械有限公司" not in json.dumps(told, ensure_ascii=False)
 
 
@@ -176,6 +209,7 @@ async def test_another_members_file_is_asked_of_its_home(pki: PKI, beijing: Hous
         "文件与原件一致 · 有限范围",
     )
     assert unreachable["status"] is None
+    assert not {"window", "conclusion", "not_covered", "penalties", "list_entries"} & unreachable["file"].keys()
     assert told["verdict"] == "VALID"
 
 
