@@ -82,13 +82,29 @@ def conclusion_sentence(report: report_pb2.Report, catalogue: Catalogue) -> str:
     else:
         sentence = f"{window}所查事项均未纳入互认或者不涉及，本报告对{name}不作任何反映。"
     if conclusion.penalty_count or conclusion.list_entry_count:
-        sentence += "详见第三部分。"
+        sentence += f"详见第三部分{_rest(report)}。"
     if conclusion.under_objection_count:
         sentence += f"其中{conclusion.under_objection_count}条正在异议处理中，以处理结果为准。"
     if conclusion.limited:
         left_out = "、".join(_not_covered(report, catalogue))
         sentence += f"下列事项尚未纳入互认，本报告不作反映：{left_out}。需要证明的，请向相应部门申请。"
     return sentence
+
+
+_REST_EXCEPTIONS: Final = (
+    (fragment_pb2.CELL_STATE_NOT_COVERED, "未纳入互认"),
+    (fragment_pb2.CELL_STATE_NOT_APPLICABLE, "不涉及"),
+)
+
+
+def _rest(report: report_pb2.Report) -> str:
+    """What is said of the cells that hold nothing, where something was found (W-04b): only of those that were answered."""
+    states = {state for column in report.columns for state in column.states}
+    if fragment_pb2.CELL_STATE_CLEAR not in states:
+        return ""
+    left_out = "或者".join(words for state, words in _REST_EXCEPTIONS if state in states)
+    exception = f"（{left_out}的除外）" if left_out else ""
+    return f"；其余所查事项{exception}未查询到应当列入本报告的记录"
 
 
 def _answered_scope(report: report_pb2.Report, kind: int) -> str | None:

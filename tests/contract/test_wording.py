@@ -86,8 +86,19 @@ def test_what_was_found_is_counted_by_kind() -> None:
     )
     assert said == (
         f"{HEAD}查询到{NAME}在{FOUR}所查1个领域内行政处罚记录2条；"
-        f"查询到其在{FOUR}所查1个领域内被列入严重失信主体名单的记录1条。详见第三部分。"
+        f"查询到其在{FOUR}所查1个领域内被列入严重失信主体名单的记录1条。详见第三部分；"
+        "其余所查事项未查询到应当列入本报告的记录。"
     )
+
+
+def test_of_the_rest_nothing_is_said_that_was_not_answered() -> None:
+    """W-04b: what is not covered and what does not apply is no part of what was not found."""
+    found = {Province.TIANJIN: {PENALTY_CELL: [penalty()]}}
+    hole = Federation(not_covered={Province.HEBEI: frozenset({PENALTY_CELL})})
+    assert "其余所查事项（未纳入互认的除外）未查询到" in sentence([PENALTY_CELL], hole, records=found)
+    everybody = {province: {PENALTY_CELL: [penalty()]} for province in Province}
+    assert "其余所查事项" not in sentence([PENALTY_CELL], records=everybody)
+    assert "其余所查事项" not in sentence([PENALTY_CELL])
 
 
 def test_one_kind_found_does_not_hide_that_the_other_was_not() -> None:
