@@ -58,6 +58,7 @@ def _table(reading: Reading, kind: int) -> Json:
     """Every domain for penalties; of the lists, only domains that carry one."""
     carried = reading.catalogue.carried
     domains = [one for one in reading.catalogue.domains if kind == PENALTY or (one.id, kind) in carried]
+    chosen = any((domain.id, kind) in carried and (domain.id, kind) not in reading.asked for domain in domains)
     twice = any(reading.report.cells[one.records[0].cell].kind == kind for one in reading.report.repeated_decisions)
     return {
         "heading": KIND_NAMES[kind],
@@ -69,7 +70,10 @@ def _table(reading: Reading, kind: int) -> Json:
             }
             for domain in domains
         ],
-        "totals": {"domain": "合计", "cells": [_total(reading, one, kind) for one in reading.provinces]},
+        "totals": {
+            "domain": "合计（所选领域）" if chosen else "合计",
+            "cells": [_total(reading, one, kind) for one in reading.provinces],
+        },
         "note": "合计中，同一决定只计一次。" if twice else "",
     }
 

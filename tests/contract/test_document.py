@@ -952,3 +952,10 @@ def test_repeats_of_both_kinds_are_taken_out_of_their_own_total() -> None:
     made = document(asked(records))
     assert totals(made) == [["未查询到", "1条", "未查询到", "未查询到"], ["未查询到", "未查询到", "1条", "未查询到"]]
     assert all(table["note"] for table in made["overview"]["tables"])
+
+
+def test_totals_of_a_choice_say_that_they_are_of_a_choice() -> None:
+    whole = document(example("clear"))["overview"]["tables"]
+    assert [table["totals"]["domain"] for table in whole] == ["合计", "合计"]
+    chosen = document(asked(cells=[PENALTY_CELL]))["overview"]["tables"]
+    assert [table["totals"]["domain"] for table in chosen] == ["合计（所选领域）", "合计（所选领域）"]
