@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import insert, select
+from sqlalchemy import RowMapping, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.store import tables
@@ -48,16 +48,7 @@ async def notices_of(database: Database, uscc: str) -> list[Notice]:
     found = select(table).where(table.c.uscc == uscc).order_by(table.c.id.desc()).limit(_MOST)
     async with database.read() as connection:
         rows = (await connection.execute(found)).mappings().all()
-    return [
-        Notice(
-            uscc=row["uscc"],
-            kind=row["kind"],
-            at=instant(row["at"]),
-            request_id=row["request_id"],
-            report_number=row["report_number"],
-        )
-        for row in rows
-    ]
+    return [_notice(row) for row in rows]
 
 
 async def find_notice(database: Database, number: int) -> Notice | None:
@@ -65,8 +56,10 @@ async def find_notice(database: Database, number: int) -> Notice | None:
     table = tables.notices
     async with database.read() as connection:
         row = (await connection.execute(select(table).where(table.c.id == number))).mappings().one_or_none()
-    if row is None:
-        return None
+    return None if row is None else _notice(row)
+
+
+def _notice(row: RowMapping) -> Notice:
     return Notice(
         uscc=row["uscc"],
         kind=row["kind"],
