@@ -38,7 +38,7 @@ from contract.json_file import JsonFileError, read_json_file
 from contract.province import Province
 from gateway.api.problems import Problem
 from gateway.api.public_page import SCRIPT, STYLE, Page, comparison_html, file_html, words_html
-from gateway.api.rate_limit import RateLimit, caller_address
+from gateway.api.rate_limit import AtOnce, RateLimit, caller_address
 from gateway.federation.directory import Directory
 from gateway.verification.by_code import CodeResult, CodeVerdict, CodeVerification
 from gateway.verification.by_file import (
@@ -73,6 +73,9 @@ _PER_SECOND: Final = 1.0
 """A counter of a bank or an authority may ask for many people from one address. Source: system default, not confirmed."""
 
 _FILE_COST: Final = 5
+_FILES_AT_ONCE: Final = 3
+"""Of one address, so that slow uploads of one cannot hold every place. Source: system default, not confirmed."""
+
 _COME_BACK: Final = timedelta(seconds=10)
 
 _FILE_TYPES: Final = frozenset({"application/octet-stream", "application/pdf", "application/json"})
@@ -170,6 +173,7 @@ class _Handlers:
         self._parts = parts
         self._page = Page(specimen=parts.specimen, file_limit_bytes=parts.by_file.limits.size_bytes)
         self._rate = RateLimit(burst=_BURST, per_second=_PER_SECOND, monotonic=parts.monotonic)
+        self._files = AtOnce(_FILES_AT_ONCE)
 
     # --- Around every request ---------------------------------------------------------------------------------------------
 
@@ -177,9 +181,13 @@ class _Handlers:
     async def guard(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
         """Counts who asks, and tells every fault in the one form."""
         try:
-            if request.method == "POST":
-                self._admit(request)
-            return await handler(request)
+            if request.method != "POST":
+                return await handler(request)
+            address = self._admit(request)
+            if not _is_file(request):
+                return await handler(request)
+            with self._files.place(address) as has_place:
+                return await handler(request) if has_place else self._told(request, _no_place())
         except Problem as problem:
             return self._told(request, problem)
         except HurenError as error:
@@ -197,15 +205,16 @@ class _Handlers:
             _log.error("public request failed", path=request.path, error=type(error).__name__, where=where)
             return self._told(request, Problem(HurenError(ErrorCode.INTERNAL)))
 
-    def _admit(self, request: web.Request) -> None:
+    def _admit(self, request: web.Request) -> str:
+        """The caller's address, if it may ask now."""
         if request.headers.get("Content-Encoding", "identity") != "identity":
             raise _unsupported("请求内容不得压缩", "bodies must not be compressed")
         forwarded = ",".join(request.headers.getall("X-Forwarded-For", []))
         address = caller_address(request.remote or "", forwarded, self._parts.trusted_proxies)
-        is_file = request.path.endswith("/file") or request.content_type == _MULTIPART
-        wait_s = self._rate.wait_s(address, _FILE_COST if is_file else 1)
+        wait_s = self._rate.wait_s(address, _FILE_COST if _is_file(request) else 1)
         if wait_s:
             raise Problem(HurenError(ErrorCode.OVERLOADED, retry_after=timedelta(seconds=wait_s)))
+        return address
 
     def _told(self, request: web.Request, problem: Problem) -> web.StreamResponse:
         if request.path == "/verify":
@@ -340,6 +349,14 @@ class _Handlers:
                 "Use the .report file of the same report, which is much smaller than its .json form, or verify by number and code.",
             ),
         )
+
+
+def _no_place() -> Problem:
+    return Problem(HurenError(ErrorCode.OVERLOADED, retry_after=_COME_BACK))
+
+
+def _is_file(request: web.Request) -> bool:
+    return request.path.endswith("/file") or request.content_type == _MULTIPART
 
 
 # --- Bodies -----------------------------------------------------------------------------------------------------------

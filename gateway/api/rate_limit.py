@@ -1,4 +1,4 @@
-"""How often one address may ask: a bucket of tokens for each, in the memory of this process.
+"""How often one address may ask, and how much at a time: in the memory of this process.
 
 It keeps one visitor from using up what all share. What must hold whatever the address (five tries of a typed code) is counted
 in the store.
@@ -7,8 +7,9 @@ in the store.
 from __future__ import annotations
 
 import re
-from collections import OrderedDict
-from collections.abc import Callable
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 from typing import Final
@@ -60,6 +61,29 @@ class RateLimit:
             return (cost - bucket.tokens) / self._per_second
         bucket.tokens -= cost
         return 0.0
+
+
+class AtOnce:
+    """How many long requests of one address run at a time: what comes slowly holds a place that all share."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._running: Counter[str] = Counter()
+
+    @contextmanager
+    def place(self, address: str) -> Iterator[bool]:
+        """Gives a place for the time of the block. False: the address has as many as it may."""
+        key = _network(address)
+        if self._running[key] >= self._most:
+            yield False
+            return
+        self._running[key] += 1
+        try:
+            yield True
+        finally:
+            self._running[key] -= 1
+            if not self._running[key]:
+                del self._running[key]
 
 
 def caller_address(peer: str, forwarded_for: str, trusted_proxies: int) -> str:

@@ -423,6 +423,38 @@ async def test_a_full_house_is_told_over_http(
     assert "当前办理量较大" in page
 
 
+async def test_slow_uploads_of_one_address_leave_places_for_the_others(
+    beijing: House, trust: Path, tmp_path: Path, http: aiohttp.ClientSession
+) -> None:
+    """What happens: one address sends files and does not end them; another one sends a file."""
+    ends = asyncio.Event()
+    begun: asyncio.Queue[None] = asyncio.Queue()
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield b"x"
+        begun.put_nowait(None)
+        await ends.wait()
+
+    async def send(address: str, body: Any) -> int:
+        headers = {"Content-Type": "application/pdf", "X-Forwarded-For": address}
+        async with http.post(url + FILES, data=body, headers=headers) as response:
+            return response.status
+
+    async with served(beijing, tmp_path, trust=trust, limits=FileLimits(reading=PATIENCE)) as url:
+        held = [asyncio.create_task(send("198.51.100.1", slowly())) for _ in range(3)]
+        for _ in held:
+            await begun.get()
+        while (refused := await send("198.51.100.1", b"x")) == 200:  # the server had not seen all of them
+            pass
+        elsewhere = await send("198.51.100.2", b"x")
+        ends.set()
+        statuses = await asyncio.gather(*held)
+        again = await send("198.51.100.1", b"x")
+
+    assert refused in {429, 503}
+    assert (elsewhere, statuses, again) == (200, [200] * 3, 200)
+
+
 async def test_the_temporary_file_is_this_users_alone_and_goes_with_whoever_leaves(
     beijing: House, trust: Path, temporary: Path
 ) -> None:
