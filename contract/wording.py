@@ -86,7 +86,7 @@ def conclusion_sentence(report: report_pb2.Report, catalogue: Catalogue) -> str:
     if conclusion.under_objection_count:
         sentence += f"其中{conclusion.under_objection_count}条正在异议处理中，以处理结果为准。"
     if conclusion.limited:
-        left_out = "、".join(_not_covered(report, catalogue))
+        left_out = "、".join(not_covered(report, catalogue))
         sentence += f"下列事项尚未纳入互认，本报告不作反映：{left_out}。需要证明的，请向相应部门申请。"
     return sentence
 
@@ -130,7 +130,8 @@ def _has_holes(report: report_pb2.Report, kind: int) -> bool:
     )
 
 
-def _not_covered(report: report_pb2.Report, catalogue: Catalogue) -> list[str]:
+def not_covered(report: report_pb2.Report, catalogue: Catalogue) -> list[str]:
+    """未纳入事项: what was asked for and is not covered, each as province, domain and kind."""
     return [
         f"{Province(column.province).name_zh}{catalogue.domain_by_id[key.domain].name}（{KIND_NAMES[key.kind]}）"
         for column in report.columns

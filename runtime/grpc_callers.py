@@ -18,14 +18,7 @@ def require_gateway(context: ServicerContext[Any, Any]) -> MemberPeer:
     Raises:
         HurenError: NOT_PERMITTED.
     """
-    peer = peer_identity(context.auth_context())
-    if isinstance(peer, MemberPeer) and peer.role == envelope_pb2.MEMBER_ROLE_GATEWAY:
-        return peer
-    raise HurenError(
-        ErrorCode.NOT_PERMITTED,
-        need_zh="请使用成员单位网关的证书。",
-        need_en="Use the certificate of a member's gateway.",
-    )
+    return _require_role(context, envelope_pb2.MEMBER_ROLE_GATEWAY, "网关", "gateway")
 
 
 def require_adapter(context: ServicerContext[Any, Any]) -> MemberPeer:
@@ -34,13 +27,19 @@ def require_adapter(context: ServicerContext[Any, Any]) -> MemberPeer:
     Raises:
         HurenError: NOT_PERMITTED.
     """
+    return _require_role(context, envelope_pb2.MEMBER_ROLE_ADAPTER, "适配器", "adapter")
+
+
+def _require_role(
+    context: ServicerContext[Any, Any], role: envelope_pb2.MemberRole.ValueType, zh: str, en: str
+) -> MemberPeer:
     peer = peer_identity(context.auth_context())
-    if isinstance(peer, MemberPeer) and peer.role == envelope_pb2.MEMBER_ROLE_ADAPTER:
+    if isinstance(peer, MemberPeer) and peer.role == role:
         return peer
     raise HurenError(
         ErrorCode.NOT_PERMITTED,
-        need_zh="请使用成员单位适配器的证书。",
-        need_en="Use the certificate of a member's adapter.",
+        need_zh=f"请使用成员单位{zh}的证书。",
+        need_en=f"Use the certificate of a member's {en}.",
     )
 
 

@@ -13,10 +13,10 @@ from contract.outcome import Admitted
 from contract.province import Province
 from contract.report_check import CheckedReport
 from contract.uscc import mask
-from contract.wording import SPECIMEN, SPECIMEN_EN, conclusion_sentence
+from contract.wording import SPECIMEN, SPECIMEN_EN, conclusion_sentence, not_covered
 from huren.report.v1 import report_status_pb2
 from verifier.terminal import bold, out, say, show_report, visible, wide
-from verifier.verdict import Result, china_time, not_covered
+from verifier.verdict import Result, china_time
 
 REASONS: Final = {
     "SEAL_MISSING": ("文件没有出具单位的签署", "the file bears no seal"),
@@ -91,7 +91,7 @@ def result_document(result: Result, *, note: str = "") -> dict[str, Any]:
         "window": [report.window.first_day, report.window.last_day],
         "catalogue_version": report.catalogue.version,
         "conclusion": conclusion_sentence(report, whole.catalogue) if whole else None,
-        "not_covered": not_covered(whole) if whole else None,
+        "not_covered": not_covered(whole.report, whole.catalogue) if whole else None,
         "limited_scope": report.conclusion.limited,
         "scope": "LIMITED_SCOPE" if report.conclusion.limited else "FULL_SCOPE",
         "penalties": report.conclusion.penalty_count,

@@ -14,12 +14,10 @@ from enum import StrEnum
 from typing import Final
 
 from contract.days import CHINA, china_day, from_timestamp, parse_day
-from contract.province import Province
 from contract.reasons import REVOCATION_WORDS, Words
 from contract.report_check import CheckedReport
 from contract.status_check import StatusFault
-from contract.wording import KIND_NAMES, LIMITED
-from huren.fragment.v1 import fragment_pb2
+from contract.wording import LIMITED, not_covered
 from huren.report.v1 import report_status_pb2
 from verifier.seal_check import CheckedSeal
 
@@ -186,7 +184,7 @@ class Result:
         headline, advice, english = (text.format_map(facts) for text in (words.headline, words.advice, words.english))
         if (shown := self.shown_whole) is not None and shown.report.conclusion.limited:
             headline = f"{headline} · {LIMITED}"
-            advice = f"{advice}。下列事项未纳入：{'、'.join(not_covered(shown))}"
+            advice = f"{advice}。下列事项未纳入：{'、'.join(not_covered(shown.report, shown.catalogue))}"
             english = f"{english}. Limited scope: some of what was asked for is not covered, see the conclusion"
         if self.verdict is Verdict.VALID and self.status is not None and self.status.wording_corrected:
             advice = f"{advice}。出具后有文字更正，不影响结论"
@@ -227,14 +225,3 @@ def revocation_words(status: report_status_pb2.ReportStatus) -> Words:
 def china_time(at: datetime) -> str:
     """An instant for people, to the second, in China."""
     return f"{at.astimezone(CHINA):%Y-%m-%d %H:%M:%S}"
-
-
-def not_covered(checked: CheckedReport) -> list[str]:
-    """What was asked for and is not covered, in words."""
-    report, domains = checked.report, checked.catalogue.domain_by_id
-    return [
-        f"{Province(column.province).name_zh}{domains[key.domain].name}（{KIND_NAMES[key.kind]}）"
-        for column in report.columns
-        for key, state in zip(report.cells, column.states, strict=True)
-        if state == fragment_pb2.CELL_STATE_NOT_COVERED
-    ]
