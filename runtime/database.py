@@ -20,16 +20,18 @@ Commit before you answer; never await the network inside `write()`.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, Self
 
+import aiosqlite
 from sqlalchemy import URL, AsyncAdaptedQueuePool, NullPool, Table, event, exc, make_url, text
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.dialects.sqlite.aiosqlite import AsyncAdapt_aiosqlite_connection as _SQLiteConnection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
+from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_random
 
 from runtime.errors import StoreUnavailableError
 
@@ -273,9 +275,9 @@ def _open_sqlite(url: URL, patience: timedelta) -> Database:
     writer = _sqlite_engine(url, patience, pool=_sqlite_pool(patience, connections=1))
     reader = _sqlite_engine(url, patience, pool=_sqlite_pool(patience, connections=_READERS))
     reshaper = _sqlite_engine(url, patience, pool={"poolclass": NullPool})
-    event.listen(writer.sync_engine, "connect", _prepare_sqlite_writer)
+    event.listen(writer.sync_engine, "connect", _sqlite_writer(patience, "foreign_keys=ON"))
     event.listen(reader.sync_engine, "connect", _prepare_sqlite_reader)
-    event.listen(reshaper.sync_engine, "connect", _prepare_sqlite_reshaper)
+    event.listen(reshaper.sync_engine, "connect", _sqlite_writer(patience, "foreign_keys=OFF"))
     for engine in (writer, reshaper):
         event.listen(engine.sync_engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
     event.listen(reader.sync_engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
@@ -300,19 +302,36 @@ def _sqlite_pool(patience: timedelta, *, connections: int) -> dict[str, Any]:
     }
 
 
-def _prepare_sqlite_writer(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-    _prepare_sqlite(connection, "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
+def _sqlite_writer(patience: timedelta, *pragmas: str) -> Callable[[_SQLiteConnection, ConnectionPoolEntry], None]:
+    def prepare(connection: _SQLiteConnection, _: ConnectionPoolEntry) -> None:
+        connection.run_async(lambda driver: _keep_a_log(driver, patience))
+        _prepare_sqlite(connection, "synchronous=FULL", *pragmas)
+
+    return prepare
 
 
-def _prepare_sqlite_reshaper(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-    _prepare_sqlite(connection, "journal_mode=WAL", "synchronous=FULL", "foreign_keys=OFF")
+async def _keep_a_log(connection: aiosqlite.Connection, patience: timedelta) -> None:
+    """Turns the file into one with a write-ahead log, which it stays.
+
+    Of two programs that are the first to open a file, one is told "locked" at once: SQLite does not wait where waiting could last
+    for ever, and leaves it to us to ask again.
+    """
+    retrying = AsyncRetrying(
+        retry=retry_if_exception(lambda error: getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY),
+        stop=stop_after_delay(patience),
+        wait=wait_random(max=0.05),
+        reraise=True,
+    )
+    async for attempt in retrying:
+        with attempt:
+            await connection.execute("PRAGMA journal_mode=WAL")
 
 
-def _prepare_sqlite_reader(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+def _prepare_sqlite_reader(connection: _SQLiteConnection, _: ConnectionPoolEntry) -> None:
     _prepare_sqlite(connection, "query_only=ON")
 
 
-def _prepare_sqlite(connection: DBAPIConnection, *pragmas: str) -> None:
+def _prepare_sqlite(connection: _SQLiteConnection, *pragmas: str) -> None:
     # The driver must not begin transactions by itself; the "begin" event does.
     connection.isolation_level = None
     cursor = connection.cursor()

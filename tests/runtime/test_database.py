@@ -252,6 +252,16 @@ async def test_sqlite_is_set_up_to_survive_a_power_failure(tmp_path: Path) -> No
     assert facts == {"journal_mode": "wal", "synchronous": full, "foreign_keys": 1, "busy_timeout": 5000}
 
 
+async def test_programs_that_are_the_first_to_open_a_file_all_get_in(tmp_path: Path) -> None:
+    async def reshape(url: str) -> None:
+        async with open_database(url) as database, database.reshape() as connection:
+            await connection.exec_driver_sql("CREATE TABLE IF NOT EXISTS t (x)")
+
+    for number in range(40):  # without asking again, one in sixteen of these fails
+        url = f"sqlite:///{tmp_path}/{number}.db"
+        await asyncio.gather(*(reshape(url) for _ in range(6)))
+
+
 async def test_a_sqlite_read_sees_one_state_throughout(tmp_path: Path) -> None:
     async with open_database(f"sqlite:///{tmp_path / 'store.db'}") as database:
         await create_tables(database)
