@@ -23,6 +23,18 @@ def require_subject_code(text: str, *, field: str = "uscc") -> Uscc:
     return uscc
 
 
+def is_subject_code(text: str) -> bool:
+    """Whether a folded text is the code of a 经营主体.
+
+    >>> is_subject_code("91")
+    False
+    """
+    try:
+        return require_subject_code(text) == text
+    except HurenError:
+        return False
+
+
 def _fault_zh(error: UsccError) -> str:
     match error.fault:
         case UsccFault.LENGTH:

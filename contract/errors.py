@@ -62,12 +62,33 @@ class ErrorCode(StrEnum):
     IDENTITY_MISSING = "IDENTITY_MISSING"
     NOT_YOURSELF = "NOT_YOURSELF"
     BASIS_NOT_SERVED = "BASIS_NOT_SERVED"
+    LEVEL_TOO_LOW = "LEVEL_TOO_LOW"
+    NO_MANDATE = "NO_MANDATE"
+    LOGIN_NEEDED = "LOGIN_NEEDED"
+    LOGIN_NOT_COMPLETED = "LOGIN_NOT_COMPLETED"
+    LOGIN_UNAVAILABLE = "LOGIN_UNAVAILABLE"
+    ROLES_CONFLICT = "ROLES_CONFLICT"
+    FORGED_REQUEST_SUSPECTED = "FORGED_REQUEST_SUSPECTED"
+    MANDATE_NOT_FOUND = "MANDATE_NOT_FOUND"
+    PAIRING_CODE_WRONG = "PAIRING_CODE_WRONG"
+    GRANT_NOT_FOUND = "GRANT_NOT_FOUND"
+    GRANT_REVOKED = "GRANT_REVOKED"
+    GRANT_EXPIRED = "GRANT_EXPIRED"
+    GRANT_USED_UP = "GRANT_USED_UP"
+    GRANT_DOES_NOT_COVER = "GRANT_DOES_NOT_COVER"
+    GRANT_TERMS_UNACCEPTABLE = "GRANT_TERMS_UNACCEPTABLE"
+    CONSENT_NOT_ACCEPTED = "CONSENT_NOT_ACCEPTED"
+    WINDOW_MANDATE_NOT_FOUND = "WINDOW_MANDATE_NOT_FOUND"
+    FILE_NOT_ACCEPTED = "FILE_NOT_ACCEPTED"
+    BATCH_NOT_FOUND = "BATCH_NOT_FOUND"
+    BATCH_NOT_READY = "BATCH_NOT_READY"
     IDEMPOTENCY_KEY_REUSED = "IDEMPOTENCY_KEY_REUSED"
     REQUEST_IN_PROGRESS = "REQUEST_IN_PROGRESS"
     REQUEST_NOT_FOUND = "REQUEST_NOT_FOUND"
     REQUEST_ENDED = "REQUEST_ENDED"
     REPORT_NOT_FOUND = "REPORT_NOT_FOUND"
     REPORT_REVOKED = "REPORT_REVOKED"
+    REPORT_SUPERSEDED = "REPORT_SUPERSEDED"
     REVOCATION_NOT_FOUND = "REVOCATION_NOT_FOUND"
     REVOCATION_WAITS = "REVOCATION_WAITS"
     SECOND_OFFICER_NEEDED = "SECOND_OFFICER_NEEDED"
@@ -253,8 +274,113 @@ ERROR_TABLE: Final[dict[ErrorCode, ErrorRow]] = {
     ),
     ErrorCode.BASIS_NOT_SERVED: ErrorRow(
         _REQUESTER, _NEVER, _UNIMPLEMENTED, 501,
-        "暂只受理主体查询自身；经办人、被授权机构和履职查询尚未开通。",
-        "Only requests of subjects about themselves are served yet; agents, grantees and officers are not.",
+        "不能以所填依据在此渠道办理。企业证书可用于查询自身，或者凭授权书查询；经办人和履职查询须登录后办理。",
+        "Nothing is asked on this ground in this way. With an enterprise's certificate you ask about yourself or under a grant; "
+        "agents and officers log in.",
+    ),
+    ErrorCode.LEVEL_TOO_LOW: ErrorRow(
+        _REQUESTER, _NEVER, _PERMISSION_DENIED, 403,
+        "您以口令登录，可浏览但不能办理。请改用证书（法人一证通 UKey）或电子营业执照登录。",
+        "You logged in with a password: you may look around, and do nothing. Log in with a certificate (UKey) or the "
+        "electronic business licence.",
+    ),
+    ErrorCode.NO_MANDATE: ErrorRow(
+        _REQUESTER, _NEVER, _PERMISSION_DENIED, 403,
+        "您尚未获得该企业授权，或者授权不含此事项、已到期。请法定代表人用电子营业执照确认授权（约2分钟），或由其本人办"
+        "理。",
+        "You have no mandate of this enterprise for this, or it has ended. Its legal representative confirms one with the"
+        " electronic business licence in about two minutes, or acts in person.",
+    ),
+    ErrorCode.LOGIN_NEEDED: ErrorRow(
+        _REQUESTER, _NEVER, _UNAUTHENTICATED, 401,
+        "请先登录。",
+        "Log in first.",
+    ),
+    ErrorCode.LOGIN_NOT_COMPLETED: ErrorRow(
+        _REQUESTER, _NEVER, _UNAUTHENTICATED, 403,
+        "登录未完成，或者登录信息未获采信。请返回首页重新登录。",
+        "The login was not completed, or what came back is not believed. Go back and log in again.",
+    ),
+    ErrorCode.LOGIN_UNAVAILABLE: ErrorRow(
+        _HOME, _LATER, _UNAVAILABLE, 503,
+        "统一身份认证暂不可用。请稍后再登录。",
+        "The identity service cannot be reached now. Log in again later.",
+    ),
+    ErrorCode.ROLES_CONFLICT: ErrorRow(
+        _REQUESTER, _NEVER, _PERMISSION_DENIED, 403,
+        "同一人不得兼任系统管理员、安全管理员和审计管理员中的两个。请联系本单位调整岗位。",
+        "Nobody holds two of system, security and audit administrator. Have your unit change your posts.",
+    ),
+    ErrorCode.FORGED_REQUEST_SUSPECTED: ErrorRow(
+        _REQUESTER, _NEVER, _PERMISSION_DENIED, 403,
+        "请求未带本页面的令牌，或者来自其他网站，未予办理。请刷新页面后重试。",
+        "The request does not carry the token of this session, or comes from another site. Reload the page and try again.",
+    ),
+    ErrorCode.MANDATE_NOT_FOUND: ErrorRow(
+        _REQUESTER, _NEVER, _NOT_FOUND, 404,
+        "未找到该授权。请核对后重试。",
+        "There is no such mandate of yours.",
+    ),
+    ErrorCode.PAIRING_CODE_WRONG: ErrorRow(
+        _REQUESTER, _NEVER, _PERMISSION_DENIED, 403,
+        "确认码不符。请向经办人核对；五次不符后该申请作废，须由经办人重新提出。",
+        "The pairing code is wrong. Ask the agent for it again; after five wrong codes the agent has to ask anew.",
+    ),
+    ErrorCode.GRANT_NOT_FOUND: ErrorRow(
+        _REQUESTER, _NEVER, _NOT_FOUND, 404,
+        "未找到可供您使用的该授权。请核对授权书编号，或向授权企业核实。",
+        "There is no such grant for you. Check its number, or ask who gave it.",
+    ),
+    ErrorCode.GRANT_REVOKED: ErrorRow(
+        _REQUESTER, _NEVER, _PERMISSION_DENIED, 403,
+        "该授权已由授权企业撤回，不能再据此查询。",
+        "The enterprise took the grant back; nothing can be asked under it any more.",
+    ),
+    ErrorCode.GRANT_EXPIRED: ErrorRow(
+        _REQUESTER, _NEVER, _PERMISSION_DENIED, 403,
+        "该授权已于{date}到期，不能再据此查询。如仍需要，请向授权企业取得新的授权。",
+        "The grant expired on {date}. Ask the enterprise for a new one.",
+    ),
+    ErrorCode.GRANT_USED_UP: ErrorRow(
+        _REQUESTER, _NEVER, _PERMISSION_DENIED, 403,
+        "该授权约定的查询次数（{limit}次）已用完。如仍需要，请向授权企业取得新的授权。",
+        "The grant was for {limit} requests, which were made. Ask the enterprise for a new one.",
+    ),
+    ErrorCode.GRANT_DOES_NOT_COVER: ErrorRow(
+        _REQUESTER, _NEVER, _PERMISSION_DENIED, 403,
+        "所选内容超出授权书的范围：{problem_zh}。请在授权范围内选择。",
+        "The request goes beyond the grant: {problem_en}. Choose within it.",
+    ),
+    ErrorCode.GRANT_TERMS_UNACCEPTABLE: ErrorRow(
+        _REQUESTER, _NEVER, _INVALID_ARGUMENT, 422,
+        "授权书内容有误：{problem_zh}。请修改后重新生成授权书。",
+        "The terms cannot be granted: {problem_en}. Change them and have the text written again.",
+    ),
+    ErrorCode.CONSENT_NOT_ACCEPTED: ErrorRow(
+        _REQUESTER, _NEVER, _PERMISSION_DENIED, 403,
+        "授权书的签名未获采信：{problem_zh}。请用本企业的证书或电子营业执照重新签署授权书原文。",
+        "The signature of the consent is not accepted: {problem_en}. Sign the text again, with the certificate of this "
+        "enterprise.",
+    ),
+    ErrorCode.WINDOW_MANDATE_NOT_FOUND: ErrorRow(
+        _REQUESTER, _NEVER, _NOT_FOUND, 404,
+        "未找到该窗口代办委托。请核对后重试。",
+        "There is no such mandate at the window.",
+    ),
+    ErrorCode.FILE_NOT_ACCEPTED: ErrorRow(
+        _REQUESTER, _NEVER, _INVALID_ARGUMENT, 415,
+        "文件未被接受：{problem_zh}。",
+        "The file is not accepted: {problem_en}.",
+    ),
+    ErrorCode.BATCH_NOT_FOUND: ErrorRow(
+        _REQUESTER, _NEVER, _NOT_FOUND, 404,
+        "未找到该批量办理。请核对后重试。",
+        "There is no such batch of yours.",
+    ),
+    ErrorCode.BATCH_NOT_READY: ErrorRow(
+        _REQUESTER, _LATER, _FAILED_PRECONDITION, 409,
+        "批量办理尚未结束，压缩包待全部主体办结后生成。请稍后再取。",
+        "The batch has not ended; its archive is made when all its subjects are done. Come back later.",
     ),
     ErrorCode.IDEMPOTENCY_KEY_REUSED: ErrorRow(
         _REQUESTER, _NEVER, _ALREADY_EXISTS, 409,
@@ -285,6 +411,12 @@ ERROR_TABLE: Final[dict[ErrorCode, ErrorRow]] = {
         _REQUESTER, _NEVER, _FAILED_PRECONDITION, 422,
         "该报告已作废，不能再次办理。",
         "The report was revoked already; nothing more can be done to it.",
+    ),
+    ErrorCode.REPORT_SUPERSEDED: ErrorRow(
+        _REQUESTER, _NEVER, _FAILED_PRECONDITION, 409,
+        "该报告出具后信息已更新，不再提供其内容。请凭有效的授权重新申请，或向企业索取新报告。",
+        "Facts have changed since the report was issued, and its content is not served any more. Ask anew under a grant in force, or ask "
+        "the enterprise for a new report.",
     ),
     ErrorCode.REVOCATION_NOT_FOUND: ErrorRow(
         _REQUESTER, _NEVER, _NOT_FOUND, 404,

@@ -18,8 +18,10 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from huren.authorisation.v1 import authorisation_pb2
 from huren.change.v1 import change_pb2
 from huren.envelope.v1 import envelope_pb2
+from huren.feed.v1 import feed_pb2
 from huren.fragment.v1 import coverage_pb2, fragment_pb2, query_pb2, refusal_pb2
 from huren.home.v1 import transfer_pb2
 from huren.report.v1 import report_pb2, report_status_pb2
@@ -34,6 +36,12 @@ REPORT_STATUS: Final = "application/vnd.huren.report-status.v1+protobuf"
 RECORD_CHANGE: Final = "application/vnd.huren.record-change.v1+protobuf"
 HOME_TRANSFER: Final = "application/vnd.huren.home-transfer.v1+protobuf"
 TRANSFER_CONSENT: Final = "application/vnd.huren.transfer-consent.v1+protobuf"
+GRANT: Final = "application/vnd.huren.grant.v1+protobuf"
+GRANT_REVOCATION: Final = "application/vnd.huren.grant-revocation.v1+protobuf"
+GRANT_USE: Final = "application/vnd.huren.grant-use.v1+protobuf"
+FEED_ENTRY: Final = "application/vnd.huren.feed-entry.v1+protobuf"
+FEED_HEAD: Final = "application/vnd.huren.feed-head.v1+protobuf"
+FEED_RESET: Final = "application/vnd.huren.feed-reset.v1+protobuf"
 
 MESSAGE_TYPES: Final[dict[str, type[Message]]] = {
     QUERY: query_pb2.Query,
@@ -45,11 +53,22 @@ MESSAGE_TYPES: Final[dict[str, type[Message]]] = {
     RECORD_CHANGE: change_pb2.RecordChange,
     HOME_TRANSFER: transfer_pb2.HomeTransfer,
     TRANSFER_CONSENT: transfer_pb2.TransferConsent,
+    GRANT: authorisation_pb2.Grant,
+    GRANT_REVOCATION: authorisation_pb2.GrantRevocation,
+    GRANT_USE: authorisation_pb2.GrantUse,
+    FEED_ENTRY: feed_pb2.FeedEntry,
+    FEED_HEAD: feed_pb2.FeedHead,
+    FEED_RESET: feed_pb2.FeedReset,
 }
 
+_FEED: Final = frozenset({FEED_ENTRY, FEED_HEAD, FEED_RESET})
+_AUTHORISATION: Final = frozenset({GRANT, GRANT_REVOCATION, GRANT_USE})
+
 ENTITLED: Final[dict[envelope_pb2.MemberRole.ValueType, frozenset[str]]] = {
-    envelope_pb2.MEMBER_ROLE_ADAPTER: frozenset({FRAGMENT, REFUSAL, COVERAGE, RECORD_CHANGE}),
-    envelope_pb2.MEMBER_ROLE_GATEWAY: frozenset({QUERY, REPORT, REPORT_STATUS, HOME_TRANSFER, TRANSFER_CONSENT}),
+    envelope_pb2.MEMBER_ROLE_ADAPTER: _FEED | {FRAGMENT, REFUSAL, COVERAGE, RECORD_CHANGE},
+    envelope_pb2.MEMBER_ROLE_GATEWAY: _FEED
+    | _AUTHORISATION
+    | {QUERY, REPORT, REPORT_STATUS, HOME_TRANSFER, TRANSFER_CONSENT},
 }
 """Which payload types a key of a role is entitled to sign."""
 

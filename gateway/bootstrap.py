@@ -28,6 +28,7 @@ from gateway.api.report_servicer import ReportServicer
 from gateway.api.status_servicer import StatusServicer
 from gateway.api.verification_servicer import VerificationServicer
 from gateway.config import GatewaySettings
+from gateway.domain.grounds import NoGrants
 from gateway.federation.breaker import Breaker, BreakerPolicy
 from gateway.federation.coverages import Coverages
 from gateway.federation.directory import Directory, DirectoryError, LiveDirectory
@@ -256,6 +257,7 @@ def _reports(  # what several services share
     verifier: Verifier,
 ) -> ReportService:
     store = Store(parts.database)
+    grants = NoGrants()
     home = parts.directory.members[parts.province]
     return ReportService(
         intake=Intake(
@@ -264,7 +266,9 @@ def _reports(  # what several services share
             catalogues=parts.catalogues,
             members=parts.directory.members,
             transfers=transfers,
+            grants=grants,
         ),
+        grants=grants,
         store=store,
         queue=queue,
         fanout=FanOut(

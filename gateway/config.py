@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -98,6 +98,28 @@ class MessagesSettings(Settings):
     url: Annotated[str, Field(pattern=r"^https?://")]
 
 
+class IdentitySettings(Settings):
+    """统一身份认证: the province's identity provider (OpenID Connect).
+
+    Attributes:
+        issuer: Its issuer identifier; `/.well-known/openid-configuration` beneath it is read.
+        client_id: As which client this gateway is known there.
+        client_secret: File with the client's secret.
+        audience: What access tokens of programs are made out for; empty: no program may log in.
+        levels: How surely a person is known, by the `acr` that the provider tells. What is not listed counts as a password.
+        session_hours: After so long a session ends, whatever happens. Source: OWASP ASVS 3.3.2, level 2.
+        idle_minutes: After so long without a request it ends.
+    """
+
+    issuer: Annotated[str, Field(pattern=r"^https?://")]
+    client_id: Annotated[str, Field(min_length=1, max_length=128)]
+    client_secret: Path
+    audience: Annotated[str, Field(max_length=200)] = ""
+    levels: dict[str, Literal["basic", "substantial", "high"]] = Field(default_factory=dict)
+    session_hours: Annotated[float, Field(gt=0, le=12)] = 12
+    idle_minutes: Annotated[float, Field(gt=0, le=60)] = 30
+
+
 class GatewaySettings(MemberSettings):
     """All of a gateway: what every member's program reads, and how adapters are asked.
 
@@ -110,6 +132,7 @@ class GatewaySettings(MemberSettings):
         seal: What PDFs are sealed with.
         completion: How an open request is gone on with.
         messages: Where notices are handed on. None: enterprises read them here only.
+        identity: Who people are. None: nobody logs in, and only certificates are served.
         officers: Names of the operators who are officers of the home (certificate `urn:huren:operator:<name>`).
     """
 
@@ -119,4 +142,5 @@ class GatewaySettings(MemberSettings):
     seal: SealSettings
     completion: CompletionSettings = CompletionSettings()
     messages: MessagesSettings | None = None
+    identity: IdentitySettings | None = None
     officers: tuple[Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")], ...] = ()

@@ -28,18 +28,47 @@ class RequestState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Who asks, as read from the certificate.
+    """Who asks, and on whose behalf: read from a certificate, or from a session and the mandate that it acts under.
 
     Attributes:
         reference: Name of the caller in the audit and in the scope of idempotency keys, for example
             `enterprise:9111...`.
-        uscc: The enterprise whose certificate it is.
+        uscc: The enterprise or unit on whose behalf.
         identity_level: How surely that is known.
+        basis: How it comes that the caller acts for it: SELF, AGENT, or OFFICIAL_DUTY for officers of the home.
+        actor: Who of it acts: a name that only this home can resolve. Empty: its certificate.
+        unit: Its name, as subjects are shown it. Empty: the registry's.
+        post: Post and masked number of who acts, as subjects are shown it.
+        channel: By which way.
+        matter_number: 事项编号 of an officer's matter; empty for all others.
     """
 
     reference: str
     uscc: Uscc
     identity_level: query_pb2.IdentityLevel.ValueType
+    basis: query_pb2.AuthorisationBasis.ValueType = query_pb2.AUTHORISATION_BASIS_SELF
+    actor: str = ""
+    unit: str = ""
+    post: str = ""
+    channel: common_pb2.Channel.ValueType = common_pb2.CHANNEL_API
+    matter_number: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """On what ground is asked, as it is kept with a request.
+
+    Attributes:
+        basis: SELF, AGENT, GRANT or OFFICIAL_DUTY.
+        grant_id: Statement id of the grant; empty without one.
+        use_ordinal: Which use of it; 0 without one.
+        matter_number: 事项编号; empty but with OFFICIAL_DUTY.
+    """
+
+    basis: query_pb2.AuthorisationBasis.ValueType = query_pb2.AUTHORISATION_BASIS_SELF
+    grant_id: bytes = b""
+    use_ordinal: int = 0
+    matter_number: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +84,7 @@ class ReportRequest:
         catalogue: By which catalogue.
         purpose: For what.
         caller: Who asks.
+        ground: Why it may; the use of a grant is not numbered yet.
         actor_ref: Random name of the caller towards other members.
     """
 
@@ -66,6 +96,7 @@ class ReportRequest:
     catalogue: Catalogue
     purpose: query_pb2.Purpose.ValueType
     caller: Caller
+    ground: Ground
     actor_ref: bytes
 
 

@@ -15,17 +15,21 @@ from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Final
 
-from contract.catalogue import Catalogue, CatalogueSet, wire_key
-from contract.days import MAX_WINDOW_YEARS, DayRange, china_day, parse_day, years_after
+from contract.catalogue import Catalogue, CatalogueSet
+from contract.days import china_day
 from contract.eligibility import require_subject_code
 from contract.errors import NOT_KNOWN, ErrorCode, HurenError
 from contract.province import Province
 from contract.reasons import Words
 from contract.registry import Move, Registry, RegistryEntry, RegistryUnavailableError, code_identifiers
 from contract.uscc import SubjectClass, Uscc, fold, home_hint, subject_class
-from gateway.domain.request import Caller, ReportRequest
+from gateway.domain.grounds import Grants
+from gateway.domain.request import Caller, Ground, ReportRequest
 from gateway.federation.directory import Member
 from gateway.federation.transfers import Transfers
+from gateway.reports.chosen import chosen_cells, chosen_window
+from gateway.reports.granted import granted_cells, granted_purpose, granted_window
+from huren.authorisation.v1 import authorisation_pb2
 from huren.common.v1 import common_pb2
 from huren.fragment.v1 import query_pb2
 from huren.report.v1 import report_service_pb2 as wire
@@ -51,8 +55,10 @@ class Intake:
         catalogues: CatalogueSet,
         members: Mapping[Province, Member],
         transfers: Transfers,
+        grants: Grants,
     ) -> None:
         self._province = province
+        self._grants = grants
         self._transfers = transfers
         self._registry = registry
         self._catalogues = catalogues
@@ -66,14 +72,17 @@ class Intake:
             StoreUnavailableError: The store cannot be read or written.
         """
         uscc = require_subject_code(request.uscc)
-        if request.basis not in {query_pb2.AUTHORISATION_BASIS_UNSPECIFIED, query_pb2.AUTHORISATION_BASIS_SELF}:
-            raise HurenError(ErrorCode.BASIS_NOT_SERVED, field="basis")
-        if caller.uscc != uscc:
-            raise HurenError(ErrorCode.NOT_YOURSELF, field="uscc")
         today = china_day(at)
+        ground, terms = await self._ground(request, uscc, caller, at)
         catalogue = self._catalogue(request.catalogue_version, today)
-        cells = _cells(request, catalogue)
-        window = _window(request, today)
+        if terms is None:
+            cells, window = chosen_cells(request, catalogue), chosen_window(request, today)
+            purpose = request.purpose or query_pb2.PURPOSE_NOT_STATED
+        else:
+            cells, window = granted_cells(request, terms, catalogue), granted_window(request, terms, today)
+            purpose = granted_purpose(request, terms)
+        if ground.basis == query_pb2.AUTHORISATION_BASIS_OFFICIAL_DUTY:
+            purpose = query_pb2.PURPOSE_OFFICIAL_DUTY
         subject = await self.still_entitled(uscc, at)
         return ReportRequest(
             idempotency_key=request.idempotency_key,
@@ -82,10 +91,36 @@ class Intake:
             window=window.to_wire(),
             cells=cells,
             catalogue=catalogue,
-            purpose=request.purpose or query_pb2.PURPOSE_NOT_STATED,
+            purpose=purpose,
             caller=caller,
+            ground=ground,
             actor_ref=secrets.token_bytes(16),
         )
+
+    async def _ground(
+        self, request: wire.RequestReportRequest, uscc: Uscc, caller: Caller, at: datetime
+    ) -> tuple[Ground, authorisation_pb2.GrantTerms | None]:
+        """Why the caller may ask, and with a grant what it allows."""
+        basis = request.basis or query_pb2.AUTHORISATION_BASIS_SELF
+        if basis == query_pb2.AUTHORISATION_BASIS_GRANT:
+            terms = await self._grants.terms(request.grant_statement_id, caller.uscc, at)
+            if terms.subject.uscc != uscc:
+                raise HurenError(ErrorCode.GRANT_NOT_FOUND, field="grant_statement_id")
+            return Ground(basis=basis, grant_id=request.grant_statement_id), terms
+        if request.grant_statement_id:
+            raise HurenError(
+                ErrorCode.MALFORMED_REQUEST,
+                field="grant_statement_id",
+                problem_zh="未凭授权书申请而填写了授权书编号",
+                problem_en="a grant is named, and the basis is another",
+            )
+        if basis != query_pb2.AUTHORISATION_BASIS_SELF:
+            raise HurenError(ErrorCode.BASIS_NOT_SERVED, field="basis")
+        if caller.basis == query_pb2.AUTHORISATION_BASIS_OFFICIAL_DUTY:
+            return Ground(basis=caller.basis, matter_number=caller.matter_number), None
+        if caller.uscc != uscc:
+            raise HurenError(ErrorCode.NOT_YOURSELF, field="uscc")
+        return Ground(basis=caller.basis), None
 
     async def still_entitled(self, uscc: Uscc, at: datetime) -> common_pb2.Subject:
         """The subject as the registry knows it now, if this home serves it now. A move to this home takes effect here.
@@ -173,43 +208,6 @@ _KIND_OF_CLASS: Final = {
     SubjectClass.INDIVIDUAL_BUSINESS: common_pb2.SUBJECT_KIND_INDIVIDUAL_BUSINESS,
     SubjectClass.FARMERS_COOPERATIVE: common_pb2.SUBJECT_KIND_FARMERS_COOPERATIVE,
 }
-
-
-def _cells(request: wire.RequestReportRequest, catalogue: Catalogue) -> tuple[common_pb2.CellKey, ...]:
-    for domain in request.domains:
-        if domain not in catalogue.domain_by_id:
-            raise HurenError(ErrorCode.DOMAIN_UNKNOWN, field="domains", domain=domain)
-    domains, kinds = set(request.domains), set(request.kinds)
-    chosen = [
-        (domain, kind)
-        for domain, kind in catalogue.cells
-        if (not domains or domain in domains) and (not kinds or kind in kinds)
-    ]
-    if catalogue.carried.keys().isdisjoint(chosen):
-        raise HurenError(ErrorCode.NOTHING_APPLICABLE, field="kinds")
-    return tuple(map(wire_key, chosen))
-
-
-def _window(request: wire.RequestReportRequest, today: date) -> DayRange:
-    if not request.HasField("window"):
-        return DayRange(years_after(today, -MAX_WINDOW_YEARS), today)
-    first = _day(request.window.first_day, "window.first_day")
-    last = _day(request.window.last_day, "window.last_day")
-    if last < first:
-        raise HurenError(ErrorCode.WINDOW_INVERTED, field="window")
-    window = DayRange(first, last)
-    if last > today:
-        raise HurenError(ErrorCode.WINDOW_IN_FUTURE, field="window.last_day", today=today)
-    if not window.within_limit:
-        raise HurenError(ErrorCode.WINDOW_TOO_LONG, field="window", years=MAX_WINDOW_YEARS)
-    return window
-
-
-def _day(text: str, field: str) -> date:
-    try:
-        return parse_day(text)
-    except ValueError as error:
-        raise HurenError(ErrorCode.WINDOW_MALFORMED, field=field, problem=field) from error
 
 
 def _registered(entry: RegistryEntry) -> common_pb2.Subject:

@@ -54,9 +54,21 @@ def _write(
         purpose=request.purpose,
         actor_ref=request.actor_ref,
         identity_level=request.identity_level,
-        authorisation=query_pb2.Authorisation(basis=query_pb2.AUTHORISATION_BASIS_SELF),
+        authorisation=_authorisation(request, at),
         deadline=to_timestamp(at + patience),
     )
     check_constraints(query)
     signed = signer.sign(QUERY, query)
     return Question(query, signed.statement_id, signed.envelope)
+
+
+def _authorisation(request: StoredRequest, at: datetime) -> query_pb2.Authorisation:
+    """Why may be asked. Whether a grant is in force was looked up in the moment before (`ReportService`)."""
+    ground = request.ground
+    authorisation = query_pb2.Authorisation(basis=ground.basis, matter_number=ground.matter_number)
+    if ground.grant_id:
+        authorisation.grant_statement_id = ground.grant_id
+        authorisation.grant_status = query_pb2.GRANT_STATUS_IN_FORCE
+        authorisation.grant_status_at.CopyFrom(to_timestamp(at))
+        authorisation.use_ordinal = ground.use_ordinal
+    return authorisation

@@ -25,15 +25,18 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import partial
 from time import monotonic
 from typing import Final, Protocol, TypeAlias
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contract.admission import still_counts
 from contract.catalogue import Catalogue, CatalogueSet
 from contract.change import outdated
 from contract.days import china_day, from_timestamp, to_timestamp
+from contract.eligibility import is_subject_code
 from contract.errors import ErrorCode, HurenError, Retry
 from contract.merge import Merged, merge
 from contract.outcome import Admitted, Outcome, Question, Refused, Unavailable, UnavailableReason
@@ -41,6 +44,7 @@ from contract.payloads import QUERY, RECORD_CHANGE, parse
 from contract.province import Province
 from contract.registry import RegistryUnavailableError
 from contract.uscc import Uscc, fold
+from gateway.domain.grounds import Grants
 from gateway.domain.request import Caller, ReportRequest, RequestId, RequestState, Sealed
 from gateway.reports.alone import KeyedLocks
 from gateway.reports.completion import Completion, EndReason
@@ -51,7 +55,7 @@ from gateway.reports.questions import write_questions
 from gateway.reports.sealing import Sealer
 from gateway.reports.watching import Watched
 from gateway.store.rows import LOOK_UP, REQUEST, AuditRow
-from gateway.store.store import Store, StoredRequest, Try
+from gateway.store.store import RefusedLookUp, Store, StoredRequest, Try
 from gateway.store.work import COMPLETE, Work, WorkQueue
 from huren.change.v1 import change_pb2
 from huren.common.v1 import common_pb2
@@ -70,6 +74,11 @@ _LEAST_TIME_S: Final = 0.05
 
 _SHARE_FOR_PROVINCES: Final = 0.9
 """Of the time a caller waits, so much is the provinces'; the rest is for merging, sealing and the way back."""
+
+_TELLING_S: Final = 2.0
+"""How long a try waits for the origins to take what they do not know of its grant."""
+
+_GROUND_ENDED: Final = frozenset({ErrorCode.GRANT_REVOKED, ErrorCode.GRANT_EXPIRED})
 
 _AFTER_A_FAILURE: Final = timedelta(seconds=5)
 """When a try that broke off is gone on with."""
@@ -128,6 +137,7 @@ class ReportService:
         self,
         *,
         intake: Intake,
+        grants: Grants,
         store: Store,
         queue: WorkQueue,
         fanout: FanOut,
@@ -142,6 +152,7 @@ class ReportService:
         observer: Observer,
     ) -> None:
         self._intake = intake
+        self._grants = grants
         self._store = store
         self._queue = queue
         self._fanout = fanout
@@ -199,19 +210,38 @@ class ReportService:
         return result
 
     async def get_report(self, report_number: str, caller: Caller) -> Sealed:
-        """An issued report of the caller's.
+        """An issued report about the caller, or issued to it under a grant that was not taken back.
 
         Raises:
-            HurenError: REPORT_NOT_FOUND, for every number that is not a report of the caller's.
+            HurenError: REPORT_NOT_FOUND, for every number that is not a report of the caller's. GRANT_REVOKED.
         """
-        sealed = await self._store.find_report(report_number, owner=caller.uscc)
-        result = report_number if sealed else ErrorCode.REPORT_NOT_FOUND
+        sealed = await self._store.find_report(report_number, reader=caller.uscc)
+        error = HurenError(ErrorCode.REPORT_NOT_FOUND) if sealed is None else await self._closed(report_number)
         await self._store.record(
-            AuditRow(at=self._clock(), action=LOOK_UP, result=result, caller=caller.reference, uscc=caller.uscc)
+            AuditRow(
+                at=self._clock(),
+                action=LOOK_UP,
+                result=error.code if error else report_number,
+                caller=caller.reference,
+                uscc=caller.uscc,
+            )
         )
+        if error is not None:
+            raise error
         if sealed is None:
-            raise HurenError(ErrorCode.REPORT_NOT_FOUND)
+            raise RuntimeError("neither a report nor an error")
         return sealed
+
+    async def _closed(self, report_number: str) -> HurenError | None:
+        """Why a report is not given out any more to whom it was issued."""
+        request = await self._store.request_of_report(report_number)
+        if request is None or not request.ground.grant_id:
+            return None
+        try:
+            await self._grants.still_in_force(request.ground.grant_id, self._clock())
+        except HurenError as error:
+            return error if error.code is ErrorCode.GRANT_REVOKED else None
+        return None
 
     async def find_request(self, request_id: str, caller: Caller) -> Result:
         """How a request of the caller's stands.
@@ -344,13 +374,27 @@ class ReportService:
             identity_level=accepted.caller.identity_level,
             actor_ref=accepted.actor_ref,
             caller=accepted.caller.reference,
+            applicant=accepted.caller.uscc,
+            actor=accepted.caller.actor,
+            unit=accepted.caller.unit,
+            post=accepted.caller.post,
+            channel=accepted.caller.channel,
+            ground=accepted.ground,
             opened_at=at,
             completion_until=at + self._rules.completion.limit,
         )
-        stored = await self._store.open_request(new, idempotency_key=accepted.idempotency_key, hold=self._queue.hold())
+        stored = await self._store.open_request(
+            new,
+            idempotency_key=accepted.idempotency_key,
+            hold=self._queue.hold(),
+            use_grant=partial(self._use_grant, new, at) if new.ground.grant_id else None,
+        )
         if stored.digest != accepted.digest:
             raise HurenError(ErrorCode.IDEMPOTENCY_KEY_REUSED, field="idempotency_key")
         return stored, stored.request_id == new.request_id
+
+    async def _use_grant(self, request: StoredRequest, at: datetime, connection: AsyncConnection) -> int:
+        return await self._grants.use(connection, request.ground.grant_id, request.request_id, at)
 
     @asynccontextmanager
     async def _held(self, work: Work) -> AsyncGenerator[None]:
@@ -375,6 +419,9 @@ class ReportService:
     async def _try(self, request: StoredRequest, work: Work, give_up_at: float, *, is_new: bool, tell: bool) -> Result:
         catalogue = self._catalogue_of(request)
         self._require_verified(catalogue)
+        ended = await self._ended_ground(request)
+        if ended is not None:
+            return await self._result(await self._end(request, RequestState.AUTHORISATION_ENDED, ended.code))
         with self._step(Step.RECALL):
             attempts = {} if is_new else await self._store.attempts(request.request_id)
             recalled = [] if is_new else await self._recall(request, catalogue)
@@ -398,9 +445,16 @@ class ReportService:
         late: frozenset[Province] = frozenset()
         if merged.conclusion is not None:
             with self._step(Step.SEAL):
-                result, late = await self._seal(
-                    request, outcomes, admitted=admitted, merged=merged, catalogue=catalogue, tell=tell
-                )
+                try:
+                    result, late = await self._seal(
+                        request, outcomes, admitted=admitted, merged=merged, catalogue=catalogue, tell=tell
+                    )
+                except HurenError as error:
+                    if error.code not in _GROUND_ENDED:
+                        raise
+                    return await self._result(
+                        await self._end(request, RequestState.AUTHORISATION_ENDED, error.code, outcomes)
+                    )
             if result is not None:
                 with self._step(Step.ANSWER):
                     return await self._told(result)
@@ -438,6 +492,7 @@ class ReportService:
                 request, admitted, merged, catalogue=catalogue, sequence=sequence, at=at
             ),
             is_current=is_current,
+            is_allowed=lambda connection: self._require_ground(connection, request, at),
             tell=tell,
         )
         return result, late
@@ -479,8 +534,25 @@ class ReportService:
 
     # --- Leaves -------------------------------------------------------------------------------------------------------
 
-    async def _end(self, request: StoredRequest, state: RequestState, reason: str) -> StoredRequest:
-        now = await self._store.end_request(request, state, reason, at=self._clock())
+    async def _require_ground(self, connection: AsyncConnection, request: StoredRequest, at: datetime) -> None:
+        if request.ground.grant_id:
+            await self._grants.require_in_force(connection, request.ground.grant_id, at)
+
+    async def _ended_ground(self, request: StoredRequest) -> HurenError | None:
+        """Why nothing may be asked for this request any more. Where it may, the origins are told what they do not know of the grant."""
+        if not request.ground.grant_id:
+            return None
+        try:
+            await self._grants.still_in_force(request.ground.grant_id, self._clock())
+        except HurenError as error:
+            return error
+        await self._grants.tell_origins(_TELLING_S)
+        return None
+
+    async def _end(
+        self, request: StoredRequest, state: RequestState, reason: str, outcomes: Sequence[Outcome] = ()
+    ) -> StoredRequest:
+        now = await self._store.end_request(request, state, reason, at=self._clock(), outcomes=outcomes)
         await self._told(now)
         return now
 
@@ -581,11 +653,26 @@ class ReportService:
         return questions
 
     async def _record_error(self, code: ErrorCode, message: wire.RequestReportRequest, caller: Caller) -> None:
-        """The audit row of a request that was not served. What was asked about is kept only when it is the caller's."""
-        about = caller.uscc if fold(message.uscc) == caller.uscc else ""
-        row = AuditRow(at=self._clock(), action=REQUEST, result=code, caller=caller.reference, uscc=about)
+        """The audit row of a request that was not served. Another subject is not named in it: it is told itself (谁查询过我)."""
+        at, uscc = self._clock(), fold(message.uscc)
+        own = uscc == caller.uscc
+        row = AuditRow(at=at, action=REQUEST, result=code, caller=caller.reference, uscc=caller.uscc if own else "")
+        refused = RefusedLookUp(
+            at=at,
+            uscc=uscc,
+            applicant=caller.uscc,
+            actor=caller.actor,
+            unit=caller.unit,
+            post=caller.post,
+            purpose=message.purpose,
+            basis=message.basis or caller.basis,
+            grant_id=message.grant_statement_id,
+            matter_number=caller.matter_number,
+            channel=caller.channel,
+            reason=code,
+        )
         try:
-            await self._store.record(row)
+            await self._store.record_refused(row, refused if not own and is_subject_code(uscc) else None)
         except StoreUnavailableError:
             _log.warning("audit row of a refused request was lost", code=code)
 

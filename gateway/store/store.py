@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from typing import Any, assert_never
 
@@ -16,7 +16,7 @@ from contract.days import CHINA, china_day
 from contract.errors import ErrorCode, HurenError
 from contract.outcome import Admitted, Inadmissible, Outcome, Question, Refused, Unavailable
 from contract.province import Province
-from gateway.domain.request import AskedBefore, RequestId, RequestState, Sealed
+from gateway.domain.request import AskedBefore, Ground, RequestId, RequestState, Sealed
 from gateway.store import tables
 from gateway.store.notices import Notice, add_notice
 from gateway.store.rows import (
@@ -45,6 +45,13 @@ class StoredRequest:
     """A request as it was opened. Later tries work from this, not from what they were sent.
 
     Attributes:
+        applicant: Code of the unit that asked and that the report is issued to.
+        caller: Scope of its idempotency key, and who may go on with it.
+        actor: Who of the unit acted.
+        unit: Its name as the subject is shown it.
+        post: Post of who acted, as the subject is shown it.
+        channel: By which way they came.
+        ground: Why they may ask.
         state: How it stands.
         completion_until: Until when the home goes on by itself.
         ended_at: When it ended. None: it is open.
@@ -63,13 +70,37 @@ class StoredRequest:
     identity_level: query_pb2.IdentityLevel.ValueType
     actor_ref: bytes
     caller: str
+    applicant: str
+    ground: Ground
     opened_at: datetime
     completion_until: datetime
+    actor: str = ""
+    unit: str = ""
+    post: str = ""
+    channel: common_pb2.Channel.ValueType = common_pb2.CHANNEL_API
     state: RequestState = RequestState.OPEN
     ended_at: datetime | None = None
     end_reason: str = ""
     progress: wire.OpenRequest | None = None
     version: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedLookUp:
+    """Somebody asked about a subject and was refused before there was a request. Fields as of `StoredRequest`."""
+
+    at: datetime
+    uscc: str
+    applicant: str
+    actor: str
+    unit: str
+    post: str
+    purpose: int
+    basis: int
+    grant_id: bytes
+    matter_number: str
+    channel: int
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,15 +159,23 @@ class Store:
         async with self._database.read() as connection:
             return await _find_request(connection, request_id)
 
-    async def open_request(self, request: StoredRequest, *, idempotency_key: str, hold: Hold) -> StoredRequest:
+    async def open_request(
+        self,
+        request: StoredRequest,
+        *,
+        idempotency_key: str,
+        hold: Hold,
+        use_grant: Callable[[AsyncConnection], Awaitable[int]] | None = None,
+    ) -> StoredRequest:
         """Stores a new request and the work of completing it; where another try with the same key was quicker, gives that one's.
 
         Args:
             request: The request.
             idempotency_key: The caller's key.
             hold: Who begins with it at once.
+            use_grant: Counts the use of the grant, in the same transaction, and gives its ordinal. None: there is no grant.
         """
-        row = {
+        row: dict[str, object] = {
             "request_id": request.request_id,
             "caller": request.caller,
             "idempotency_key": idempotency_key,
@@ -158,11 +197,32 @@ class Store:
             "end_reason": "",
             "progress": b"",
             "version": request.version,
+            "applicant": request.applicant,
+            "actor": request.actor,
+            "unit": request.unit,
+            "post": request.post,
+            "basis": request.ground.basis,
+            "grant_id": request.ground.grant_id,
+            "use_ordinal": request.ground.use_ordinal,
+            "matter_number": request.ground.matter_number,
+            "channel": request.channel,
         }
         at = request.opened_at
         try:
             async with self._database.write() as connection:
-                await connection.execute(insert(tables.requests), row)
+                if use_grant is not None:
+                    await alone_with_subject(connection, request.subject.uscc)
+                    # A rival with the same key must not use the grant once more: its row stands in the way of this one.
+                    await connection.execute(insert(tables.requests), row)
+                    ordinal = await use_grant(connection)
+                    request = replace(request, ground=replace(request.ground, use_ordinal=ordinal))
+                    await connection.execute(
+                        update(tables.requests)
+                        .where(tables.requests.c.request_id == request.request_id)
+                        .values(use_ordinal=ordinal)
+                    )
+                else:
+                    await connection.execute(insert(tables.requests), row)
                 await add_work(connection, COMPLETE, request.request_id, due=at, hold=hold)
                 await audit(connection, (_about(request, REQUEST, "opened", at=at),))
         except IntegrityError as error:
@@ -316,6 +376,7 @@ class Store:
         is_usable: Callable[[int], bool],
         make: Callable[[int], NewReport],
         is_current: Callable[[Sequence[bytes]], bool],
+        is_allowed: Callable[[AsyncConnection], Awaitable[None]],
         tell: bool,
     ) -> Sealed | StoredRequest | None:
         """Issues the report of a request: number, report, outcomes, state, audit and notice, in one transaction.
@@ -331,6 +392,7 @@ class Store:
             make: Makes and signs the report for a sequence of that day.
             is_current: Whether the report would say all that the subject's changes (envelopes) say; they are read in this
                 transaction, and none can come between.
+            is_allowed: Raises where the applicant may not ask any more; then nothing is stored.
             tell: Whether the owner is told, because nobody waits for the answer.
 
         Returns:
@@ -345,6 +407,7 @@ class Store:
         uscc = request.subject.uscc
         async with self._database.write() as connection:
             await alone_with_subject(connection, uscc)
+            await is_allowed(connection)
             if not is_current(await _changes_of(connection, uscc)):
                 return None
             await _record_outcomes(connection, request, outcomes, at)
@@ -373,10 +436,37 @@ class Store:
         """The report of a request, if it came to one."""
         return await self._one_report(tables.reports.c.request_id == request_id)
 
-    async def find_report(self, report_number: str, *, owner: str) -> Sealed | None:
-        """The owner's report of that number."""
-        table = tables.reports
-        return await self._one_report((table.c.report_number == report_number) & (table.c.owner == owner))
+    async def find_report(self, report_number: str, *, reader: str) -> Sealed | None:
+        """The report of that number, for its subject or for whom it was issued to."""
+        report, request = tables.reports, tables.requests
+        issued_to = (
+            select(request.c.request_id)
+            .where(request.c.request_id == report.c.request_id, request.c.applicant == reader)
+            .exists()
+        )
+        return await self._one_report(
+            (report.c.report_number == report_number) & ((report.c.owner == reader) | issued_to)
+        )
+
+    async def request_of_report(self, report_number: str) -> StoredRequest | None:
+        """The request that a report answers."""
+        report, request = tables.reports, tables.requests
+        found = select(request).join(report, report.c.request_id == request.c.request_id)
+        async with self._database.read() as connection:
+            row = (
+                (await connection.execute(found.where(report.c.report_number == report_number)))
+                .mappings()
+                .one_or_none()
+            )
+        return None if row is None else _stored_request(row)
+
+    async def record_refused(self, row: AuditRow, refused: RefusedLookUp | None) -> None:
+        """Writes that somebody was refused: into the audit, and among the look-ups of the subject, where there is one."""
+        async with self._database.write() as connection:
+            await audit(connection, (row,))
+            if refused is not None:
+                values = {field.name: getattr(refused, field.name) for field in fields(refused)}
+                await connection.execute(insert(tables.refused_look_ups), values | {"at": instant_text(refused.at)})
 
     async def coverage(self, statement_id: bytes) -> bytes | None:
         """The envelope of a coverage statement that was kept."""
@@ -546,7 +636,7 @@ async def _changes_of(connection: AsyncConnection, uscc: str) -> Sequence[bytes]
 
 
 def _notice(request: StoredRequest, kind: wire.NoticeKind.ValueType, at: datetime) -> Notice:
-    return Notice(uscc=request.subject.uscc, kind=kind, at=at, request_id=request.request_id)
+    return Notice(uscc=request.applicant, kind=kind, at=at, request_id=request.request_id)
 
 
 def _progress_bytes(progress: wire.OpenRequest) -> bytes:
@@ -565,6 +655,17 @@ def _stored_request(row: RowMapping) -> StoredRequest:
         identity_level=row["identity_level"],
         actor_ref=row["actor_ref"],
         caller=row["caller"],
+        applicant=row["applicant"],
+        actor=row["actor"],
+        unit=row["unit"],
+        post=row["post"],
+        channel=row["channel"],
+        ground=Ground(
+            basis=row["basis"],
+            grant_id=row["grant_id"],
+            use_ordinal=row["use_ordinal"],
+            matter_number=row["matter_number"],
+        ),
         opened_at=instant(row["opened_at"]),
         completion_until=instant(row["completion_until"]),
         state=RequestState(row["state"]),

@@ -58,6 +58,15 @@ requests: Final = Table(
     Column("end_reason", String(64), nullable=False),
     Column("progress", LargeBinary, nullable=False),
     Column("version", Integer, nullable=False),
+    Column("applicant", String(18), nullable=False),
+    Column("actor", String(64), nullable=False),
+    Column("unit", String(200), nullable=False),
+    Column("post", String(64), nullable=False),
+    Column("basis", Integer, nullable=False),
+    Column("grant_id", LargeBinary, nullable=False),
+    Column("use_ordinal", Integer, nullable=False),
+    Column("matter_number", String(64), nullable=False),
+    Column("channel", Integer, nullable=False),
     UniqueConstraint("caller", "idempotency_key"),
     CheckConstraint(
         "state IN ('OPEN', 'SEALED', 'CLOSED_INCOMPLETE', 'CANCELLED', 'AUTHORISATION_ENDED')", name="state_is_known"
@@ -67,7 +76,12 @@ requests: Final = Table(
 
 `progress`: an OpenRequest with one entry for each province, as it stood after the last try; empty before. `version` grows with
 every change that whoever watches is told. `ended_at` and `end_reason` are empty while it is open.
+
+`applicant`: code of the unit that asked, which the report is issued to; the subject's own where nobody else asked. `actor`: who
+of it acted, a name that only this home can resolve; empty: its certificate. `unit` and `post` are what the subject is shown.
 """
+Index("requests_by_subject", requests.c.uscc, requests.c.opened_at)
+Index("requests_by_applicant", requests.c.applicant, requests.c.opened_at)
 
 work: Final = Table(
     "work",
@@ -231,6 +245,192 @@ transfers: Final = Table(
 """Moves of subjects between homes, signed by both."""
 Index("transfers_by_subject", transfers.c.uscc)
 
+grants: Final = Table(
+    "grants",
+    metadata,
+    Column("statement_id", LargeBinary, primary_key=True),
+    Column("document_number", String(32), nullable=False, unique=True),
+    Column("uscc", String(18), nullable=False),
+    Column("grantee", String(18), nullable=False),
+    Column("max_uses", Integer, nullable=False),
+    Column("expires_on", String(10), nullable=False),
+    Column("envelope", LargeBinary, nullable=False),
+    Column("given_by", String(64), nullable=False),
+    Column("given_at", String(27), nullable=False),
+)
+"""Grants (授权书) that subjects of this home gave."""
+Index("grants_by_subject", grants.c.uscc, grants.c.given_at)
+Index("grants_by_grantee", grants.c.grantee, grants.c.given_at)
+
+grant_revocations: Final = Table(
+    "grant_revocations",
+    metadata,
+    Column("grant_id", ForeignKey("grants.statement_id"), primary_key=True),
+    Column("statement_id", LargeBinary, nullable=False),
+    Column("envelope", LargeBinary, nullable=False),
+    Column("revoked_by", String(64), nullable=False),
+    Column("at", String(27), nullable=False),
+)
+"""Grants that were taken back."""
+
+grant_uses: Final = Table(
+    "grant_uses",
+    metadata,
+    Column("grant_id", ForeignKey("grants.statement_id"), primary_key=True),
+    Column("ordinal", Integer, primary_key=True),
+    Column("request_id", String(32), nullable=False, unique=True),
+    Column("statement_id", LargeBinary, nullable=False),
+    Column("envelope", LargeBinary, nullable=False),
+    Column("at", String(27), nullable=False),
+)
+"""Requests that were opened under a grant."""
+
+refused_look_ups: Final = Table(
+    "refused_look_ups",
+    metadata,
+    Column("id", _NUMBER, primary_key=True, autoincrement=True),
+    Column("at", String(27), nullable=False),
+    Column("uscc", String(18), nullable=False),
+    Column("applicant", String(18), nullable=False),
+    Column("actor", String(64), nullable=False),
+    Column("unit", String(200), nullable=False),
+    Column("post", String(64), nullable=False),
+    Column("purpose", Integer, nullable=False),
+    Column("basis", Integer, nullable=False),
+    Column("grant_id", LargeBinary, nullable=False),
+    Column("matter_number", String(64), nullable=False),
+    Column("channel", Integer, nullable=False),
+    Column("reason", String(64), nullable=False),
+)
+"""Who asked about a subject and was refused before there was a request. All others are in `requests`."""
+Index("refused_look_ups_by_subject", refused_look_ups.c.uscc, refused_look_ups.c.id)
+
+persons: Final = Table(
+    "persons",
+    metadata,
+    Column("person", String(32), primary_key=True),
+    Column("subject_digest", LargeBinary, nullable=False, unique=True),
+    Column("first_seen_at", String(27), nullable=False),
+)
+"""People who logged in: a random name of ours, and the SHA-256 of issuer and subject identifier. No name, no number."""
+
+sessions: Final = Table(
+    "sessions",
+    metadata,
+    Column("session_digest", LargeBinary, primary_key=True),
+    Column("session_name", String(32), nullable=False, unique=True),
+    Column("person", ForeignKey("persons.person"), nullable=False),
+    Column("provider_session", LargeBinary, nullable=False),
+    Column("csrf_token", String(64), nullable=False),
+    Column("claims", LargeBinary, nullable=False),
+    Column("channel", Integer, nullable=False),
+    Column("begun_at", String(27), nullable=False),
+    Column("seen_at", String(27), nullable=False),
+    Column("expires_at", String(27), nullable=False),
+    Column("ended_at", String(27), nullable=False),
+    Column("end_reason", String(32), nullable=False),
+)
+"""Sessions of people. The cookie is kept as its SHA-256 only; `provider_session` is the SHA-256 of issuer and `sid`."""
+Index("sessions_by_person", sessions.c.person)
+Index("sessions_by_provider_session", sessions.c.provider_session)
+
+logins: Final = Table(
+    "logins",
+    metadata,
+    Column("state_digest", LargeBinary, primary_key=True),
+    Column("browser_digest", LargeBinary, nullable=False),
+    Column("nonce", String(64), nullable=False),
+    Column("code_verifier", String(128), nullable=False),
+    Column("return_to", String(200), nullable=False),
+    Column("channel", Integer, nullable=False),
+    Column("begun_at", String(27), nullable=False),
+)
+"""Logins that were begun and have not come back; each is used once."""
+
+logout_tokens: Final = Table(
+    "logout_tokens",
+    metadata,
+    Column("token_digest", LargeBinary, primary_key=True),
+    Column("at", String(27), nullable=False),
+)
+"""Back-channel logout tokens that were seen: each counts once."""
+
+mandates: Final = Table(
+    "mandates",
+    metadata,
+    Column("mandate", String(32), primary_key=True),
+    Column("uscc", String(18), nullable=False),
+    Column("person", ForeignKey("persons.person"), nullable=False),
+    Column("pairing_digest", LargeBinary, nullable=False),
+    Column("failed_pairings", Integer, nullable=False),
+    Column("scopes", String(200), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("asked_at", String(27), nullable=False),
+    Column("confirmed_by", String(64), nullable=False),
+    Column("confirmed_at", String(27), nullable=False),
+    Column("expires_on", String(10), nullable=False),
+    Column("ended_by", String(64), nullable=False),
+    Column("ended_at", String(27), nullable=False),
+    CheckConstraint("state IN ('ASKED', 'CONFIRMED', 'ENDED')", name="mandate_state_is_known"),
+)
+"""Agents (经办人): who may act for which enterprise, once its legal representative has confirmed it."""
+Index("mandates_by_person", mandates.c.person)
+Index("mandates_by_subject", mandates.c.uscc)
+
+window_mandates: Final = Table(
+    "window_mandates",
+    metadata,
+    Column("mandate", String(32), primary_key=True),
+    Column("uscc", String(18), nullable=False),
+    Column("scan_digest", LargeBinary, nullable=False),
+    Column("scan_type", String(32), nullable=False),
+    Column("scan", LargeBinary, nullable=False),
+    Column("filed_by", String(64), nullable=False),
+    Column("filed_at", String(27), nullable=False),
+    Column("unit", String(200), nullable=False),
+    Column("post", String(64), nullable=False),
+    Column("confirmed_by", String(64), nullable=False),
+    Column("confirmed_at", String(27), nullable=False),
+    Column("expires_at", String(27), nullable=False),
+    Column("ended_at", String(27), nullable=False),
+)
+"""窗口代办: paper mandates that window staff scanned; they count once a second person has confirmed them."""
+
+batches: Final = Table(
+    "batches",
+    metadata,
+    Column("batch", String(32), primary_key=True),
+    Column("applicant", String(18), nullable=False),
+    Column("caller", LargeBinary, nullable=False),
+    Column("idempotency_key", String(64), nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("choices", LargeBinary, nullable=False),
+    Column("repeat_days", Integer, nullable=False),
+    Column("repeated_from", String(32), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("begun_at", String(27), nullable=False),
+    Column("ended_at", String(27), nullable=False),
+    CheckConstraint("state IN ('RUNNING', 'DONE', 'CANCELLED')", name="batch_state_is_known"),
+    UniqueConstraint("applicant", "idempotency_key"),
+)
+"""Many reports at once (集团批量). `caller`: who asked, as it was when the batch was begun; `choices`: what is the same for all."""
+
+batch_lines: Final = Table(
+    "batch_lines",
+    metadata,
+    Column("batch", ForeignKey("batches.batch"), primary_key=True),
+    Column("line", Integer, primary_key=True),
+    Column("given", String(64), nullable=False),
+    Column("uscc", String(18), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("request_id", String(32), nullable=False),
+    Column("report_number", String(21), nullable=False),
+    Column("reason", String(64), nullable=False),
+    Column("detail", LargeBinary, nullable=False),
+    Column("ended_at", String(27), nullable=False),
+)
+"""One row for each subject of a batch. `given`: as it was written in the file."""
+
 epochs: Final = Table(
     "epochs",
     metadata,
@@ -280,6 +480,10 @@ APPEND_ONLY: Final = (
     revocation_ends,
     notices,
     transfers,
+    grants,
+    grant_revocations,
+    grant_uses,
+    refused_look_ups,
     epochs,
     audit,
 )

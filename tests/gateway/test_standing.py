@@ -141,6 +141,10 @@ def _request_row(report_number: str, owner: Uscc) -> dict[str, object]:
         "identity_level": 1,
         "state": "SEALED",
         "version": 0,
+        "applicant": owner,
+        "basis": 1,
+        "use_ordinal": 0,
+        "channel": 5,
     }
 
 

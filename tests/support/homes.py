@@ -22,6 +22,7 @@ from contract.province import Province
 from contract.registry import Registry, RegistryEntry
 from contract.uscc import Uscc
 from gateway.api.home_servicer import HomeServicer
+from gateway.domain.grounds import NoGrants
 from gateway.domain.request import Caller, ReportRequest
 from gateway.federation.directory import LiveDirectory, Member, directory_json
 from gateway.federation.gateways import GrpcGateways
@@ -262,5 +263,6 @@ async def plugged_together(
         catalogues=federation.catalogues,
         members=members,
         transfers=transfers,
+        grants=NoGrants(),
     )
     return intake, transfers

@@ -153,7 +153,7 @@ def _request_row(number: str) -> dict[str, object]:
         column.name: b"" if isinstance(column.type, LargeBinary) else "" for column in tables.requests.c
     }
     known = {"request_id": number, "idempotency_key": number, "uscc": SUBJECT_CODE, "state": "SEALED"}
-    return empty | known | {"purpose": 1, "identity_level": 1, "version": 0}
+    return empty | known | {"purpose": 1, "identity_level": 1, "version": 0, "basis": 1, "use_ordinal": 0, "channel": 5}
 
 
 def house(province: Province, database: Database, federation: Federation | None = None) -> House:

@@ -226,6 +226,46 @@ first registration only: a moved enterprise keeps them.
 """
 Global___HomeBasis: _TypeAlias = HomeBasis  # noqa: Y015
 
+class _Channel:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ChannelEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Channel.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CHANNEL_UNSPECIFIED: _Channel.ValueType  # 0
+    """Never valid in a message."""
+    CHANNEL_WEB: _Channel.ValueType  # 1
+    """网页"""
+    CHANNEL_MINI_PROGRAM: _Channel.ValueType  # 2
+    """小程序"""
+    CHANNEL_TERMINAL: _Channel.ValueType  # 3
+    """自助终端"""
+    CHANNEL_WINDOW: _Channel.ValueType  # 4
+    """线下窗口"""
+    CHANNEL_API: _Channel.ValueType  # 5
+    """接口: a program, by certificate or token."""
+    CHANNEL_HOTLINE: _Channel.ValueType  # 6
+    """热线"""
+
+class Channel(_Channel, metaclass=_ChannelEnumTypeWrapper):
+    """By which way somebody came."""
+
+CHANNEL_UNSPECIFIED: Channel.ValueType  # 0
+"""Never valid in a message."""
+CHANNEL_WEB: Channel.ValueType  # 1
+"""网页"""
+CHANNEL_MINI_PROGRAM: Channel.ValueType  # 2
+"""小程序"""
+CHANNEL_TERMINAL: Channel.ValueType  # 3
+"""自助终端"""
+CHANNEL_WINDOW: Channel.ValueType  # 4
+"""线下窗口"""
+CHANNEL_API: Channel.ValueType  # 5
+"""接口: a program, by certificate or token."""
+CHANNEL_HOTLINE: Channel.ValueType  # 6
+"""热线"""
+Global___Channel: _TypeAlias = Channel  # noqa: Y015
+
 @_typing.final
 class CellKey(_message.Message):
     """One question of a report: "does this domain hold records of this kind?" The answer is a cell."""

@@ -60,6 +60,10 @@ class _RefusalReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Refusal
     """The authorisation is not one that this province accepts, or is revoked, used up or stale."""
     REFUSAL_REASON_OVERLOADED: _RefusalReason.ValueType  # 16
     """Too many queries at this time."""
+    REFUSAL_REASON_GRANT_NOT_KNOWN: _RefusalReason.ValueType  # 17
+    """The grant is not known here yet: its statement has not arrived. A new query may be answered."""
+    REFUSAL_REASON_GRANT_REVOKED: _RefusalReason.ValueType  # 18
+    """The subject took the grant back."""
 
 class RefusalReason(_RefusalReason, metaclass=_RefusalReasonEnumTypeWrapper):
     """Why a province does not answer a query."""
@@ -98,6 +102,10 @@ REFUSAL_REASON_NOT_AUTHORISED: RefusalReason.ValueType  # 15
 """The authorisation is not one that this province accepts, or is revoked, used up or stale."""
 REFUSAL_REASON_OVERLOADED: RefusalReason.ValueType  # 16
 """Too many queries at this time."""
+REFUSAL_REASON_GRANT_NOT_KNOWN: RefusalReason.ValueType  # 17
+"""The grant is not known here yet: its statement has not arrived. A new query may be answered."""
+REFUSAL_REASON_GRANT_REVOKED: RefusalReason.ValueType  # 18
+"""The subject took the grant back."""
 Global___RefusalReason: _TypeAlias = RefusalReason  # noqa: Y015
 
 @_typing.final

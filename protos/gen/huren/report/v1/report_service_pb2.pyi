@@ -192,6 +192,7 @@ class RequestReportRequest(_message.Message):
     PURPOSE_FIELD_NUMBER: _builtins.int
     CATALOGUE_VERSION_FIELD_NUMBER: _builtins.int
     BASIS_FIELD_NUMBER: _builtins.int
+    GRANT_STATEMENT_ID_FIELD_NUMBER: _builtins.int
     idempotency_key: _builtins.str
     """Chosen by the caller, unique among its requests."""
     uscc: _builtins.str
@@ -203,7 +204,11 @@ class RequestReportRequest(_message.Message):
     catalogue_version: _builtins.str
     """Version of the catalogue the caller expects. Empty: the one in force."""
     basis: _query_pb2.AuthorisationBasis.ValueType
-    """On whose behalf. UNSPECIFIED is read as SELF; only SELF is served yet."""
+    """On what ground. UNSPECIFIED is read as SELF. A caller with the certificate of an enterprise may ask as SELF, or with GRANT."""
+    grant_statement_id: _builtins.bytes
+    """Statement id of the grant. MUST be set with basis GRANT and MUST be empty otherwise. Domains, kinds, window and purpose that are
+    not chosen are then the grant's.
+    """
     @_builtins.property
     def window(self) -> _common_pb2.Window:
         """The period. Unset: the five years up to today."""
@@ -227,10 +232,11 @@ class RequestReportRequest(_message.Message):
         purpose: _query_pb2.Purpose.ValueType = ...,
         catalogue_version: _builtins.str = ...,
         basis: _query_pb2.AuthorisationBasis.ValueType = ...,
+        grant_statement_id: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["window", b"window"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["basis", b"basis", "catalogue_version", b"catalogue_version", "domains", b"domains", "idempotency_key", b"idempotency_key", "kinds", b"kinds", "purpose", b"purpose", "uscc", b"uscc", "window", b"window"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["basis", b"basis", "catalogue_version", b"catalogue_version", "domains", b"domains", "grant_statement_id", b"grant_statement_id", "idempotency_key", b"idempotency_key", "kinds", b"kinds", "purpose", b"purpose", "uscc", b"uscc", "window", b"window"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
