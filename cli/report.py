@@ -36,7 +36,7 @@ from cli.requests import open_document as open_document
 from cli.terminal import command, complain, emit, error_document, say, show_report
 from contract import report_number
 from contract.catalogue import published_catalogues
-from contract.days import CHINA, MAX_WINDOW_YEARS, china_day, years_after
+from contract.days import CHINA, DayRange, china_day
 from contract.province import Province
 from contract.report_check import CheckedReport, ReportError, check_report
 from contract.report_json import render
@@ -321,7 +321,7 @@ def _message(asked: Asked) -> wire.RequestReportRequest:
     )
     if asked.first_day or asked.last_day:
         last = asked.last_day or china_day(system_clock())
-        first = asked.first_day or years_after(last, -MAX_WINDOW_YEARS)
+        first = asked.first_day or DayRange.longest(last).first
         message.window.CopyFrom(common_pb2.Window(first_day=first.isoformat(), last_day=last.isoformat()))
     return message
 

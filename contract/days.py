@@ -92,6 +92,16 @@ class DayRange:
         """Whether it is not longer than a report may cover."""
         return self.last <= years_after(self.first, MAX_WINDOW_YEARS)
 
+    @classmethod
+    def longest(cls, last: date) -> DayRange:
+        """The longest range that a report may cover and that ends with this day.
+
+        >>> DayRange.longest(date(2028, 2, 29)).first
+        datetime.date(2023, 3, 1)
+        """
+        first = years_after(last, -MAX_WINDOW_YEARS)
+        return cls(first if cls(first, last).within_limit else first + timedelta(days=1), last)
+
     def to_wire(self) -> common_pb2.Window:
         """The range as the contract carries it."""
         return common_pb2.Window(first_day=self.first.isoformat(), last_day=self.last.isoformat())

@@ -415,8 +415,8 @@ ERROR_TABLE: Final[dict[ErrorCode, ErrorRow]] = {
     ErrorCode.REPORT_SUPERSEDED: ErrorRow(
         _REQUESTER, _NEVER, _FAILED_PRECONDITION, 409,
         "该报告出具后信息已更新，不再提供其内容。请凭有效的授权重新申请，或向企业索取新报告。",
-        "Facts have changed since the report was issued, and its content is not served any more. Ask anew under a grant in force, or ask "
-        "the enterprise for a new report.",
+        "Facts have changed since the report was issued, and its content is not served any more. Ask anew under a grant in "
+        "force, or ask the enterprise for a new report.",
     ),
     ErrorCode.REVOCATION_NOT_FOUND: ErrorRow(
         _REQUESTER, _NEVER, _NOT_FOUND, 404,

@@ -144,6 +144,10 @@ REFUSAL_REASONS: Final[Mapping[int, Words]] = {
     refusal_pb2.REFUSAL_REASON_IDENTITY_LEVEL_TOO_LOW: Words("身份核验等级不足", "the identity level does not suffice"),
     refusal_pb2.REFUSAL_REASON_NOT_AUTHORISED: Words("授权未被接受", "the authorisation is not accepted"),
     refusal_pb2.REFUSAL_REASON_OVERLOADED: Words("当前办理量过大", "too many queries at this time"),
+    refusal_pb2.REFUSAL_REASON_GRANT_NOT_KNOWN: Words(
+        "该省（市）尚未收到授权书，稍后将再次查询", "the grant has not arrived there yet; it is asked again"
+    ),
+    refusal_pb2.REFUSAL_REASON_GRANT_REVOKED: Words("授权已撤回", "the grant was taken back"),
 }
 """By the number of huren.fragment.v1.RefusalReason."""
 
@@ -197,6 +201,18 @@ FIELDS: Final[Mapping[str, Words]] = {
     "purpose": Words("用途", "purpose"),
     "catalogue_version": Words("事项清单版本", "catalogue_version"),
     "basis": Words("查询依据", "basis"),
+    "grant_statement_id": Words("授权书声明编号", "grant_statement_id"),
+    "grantee_uscc": Words("被授权人的统一社会信用代码", "grantee_uscc"),
+    "grantee_name": Words("被授权人名称", "grantee_name"),
+    "max_uses": Words("查询次数", "max_uses"),
+    "expires_on": Words("有效期截止日", "expires_on"),
+    "terms": Words("授权书内容", "terms"),
+    "certificate": Words("签名证书", "certificate"),
+    "signature": Words("签名", "signature"),
+    "side": Words("授权方向", "side"),
+    "before": Words("起始序号", "before"),
+    "feed": Words("数据流名称", "feed"),
+    "envelopes": Words("签名信封", "envelopes"),
     "report_number": Words("报告编号", "report_number"),
     "request_id": Words("受理编号", "request_id"),
     "format": Words("文件格式", "format"),

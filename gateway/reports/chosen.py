@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from contract.catalogue import Catalogue, wire_key
-from contract.days import MAX_WINDOW_YEARS, DayRange, parse_day, years_after
+from contract.days import MAX_WINDOW_YEARS, DayRange, parse_day
 from contract.errors import ErrorCode, HurenError
 from huren.common.v1 import common_pb2
 from huren.report.v1 import report_service_pb2 as wire
@@ -38,7 +38,7 @@ def chosen_window(request: wire.RequestReportRequest, today: date) -> DayRange:
         HurenError: WINDOW_MALFORMED, WINDOW_INVERTED, WINDOW_IN_FUTURE, WINDOW_TOO_LONG.
     """
     if not request.HasField("window"):
-        return DayRange(years_after(today, -MAX_WINDOW_YEARS), today)
+        return DayRange.longest(today)
     first = _day(request.window.first_day, "window.first_day")
     last = _day(request.window.last_day, "window.last_day")
     if last < first:

@@ -1,5 +1,7 @@
-"""What of a request lies within a grant. What the grantee did not choose is the grant's; what it chose beyond is refused, never
-cut down in silence: a report would say less than its reader believes was asked.
+"""What of a request lies within a grant.
+
+What the grantee did not choose is the grant's; what it chose beyond is refused, never cut down in silence: a report would say less
+than its reader believes was asked.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ from typing import Final
 
 from contract.admission import cell_key
 from contract.catalogue import Catalogue, wire_key
-from contract.days import MAX_WINDOW_YEARS, DayRange, parse_day, years_after
+from contract.days import DayRange, parse_day
 from contract.errors import ErrorCode, HurenError
 from contract.reasons import Words
 from gateway.reports.chosen import chosen_cells, chosen_window
@@ -60,7 +62,7 @@ def granted_window(request: wire.RequestReportRequest, terms: authorisation_pb2.
             raise _beyond(_WINDOW, "window")
         return window
     last = min(granted.last, today)
-    first = max(granted.first, years_after(last, -MAX_WINDOW_YEARS))
+    first = max(granted.first, DayRange.longest(last).first)
     if last < first:
         raise _beyond(_NOTHING_LEFT, "window")
     return DayRange(first, last)

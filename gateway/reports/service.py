@@ -539,7 +539,7 @@ class ReportService:
             await self._grants.require_in_force(connection, request.ground.grant_id, at)
 
     async def _ended_ground(self, request: StoredRequest) -> HurenError | None:
-        """Why nothing may be asked for this request any more. Where it may, the origins are told what they do not know of the grant."""
+        """Why nothing may be asked for this request any more. Where it may, origins are told what they do not know of the grant."""
         if not request.ground.grant_id:
             return None
         try:

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from contract.days import (
@@ -171,3 +171,12 @@ def test_any_window_of_the_wire_is_read_or_a_value_error(first: str, last: str) 
 
 def _days(first: date, last: date) -> list[date]:
     return [first + timedelta(days=number) for number in range((last - first).days + 1)]
+
+
+@given(last=st.dates(min_value=date(1990, 1, 1), max_value=date(2100, 12, 31)))
+@example(last=date(2028, 2, 29))
+def test_the_longest_window_is_within_the_limit_and_one_day_more_is_not(last: date) -> None:
+    longest = DayRange.longest(last)
+
+    assert longest.within_limit
+    assert not DayRange(longest.first - timedelta(days=1), last).within_limit
