@@ -15,7 +15,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 GENERATED = ROOT / "protos" / "gen"
-OURS = [path for folder in ("gateway", "adapters") for path in (ROOT / folder).rglob("*servicer.py")]
+OURS = [path for folder in ("gateway", "adapters", "runtime") for path in (ROOT / folder).rglob("*servicer.py")]
 
 
 def _module(path: Path, root: Path) -> ModuleType:

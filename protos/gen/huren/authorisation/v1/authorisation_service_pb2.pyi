@@ -509,7 +509,7 @@ class LookUp(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     ORIGINS_FIELD_NUMBER: _builtins.int
     number: _builtins.int
-    """Counts the look-ups of the home."""
+    """Its place in the list: grows with time, and is no count."""
     unit: _builtins.str
     """单位: which unit asked."""
     post: _builtins.str

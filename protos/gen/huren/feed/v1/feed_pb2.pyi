@@ -4,7 +4,7 @@ isort:skip_file
 Feeds: statements in one order without gaps, from one member to another.
 
 A feed has a name, and at each moment one epoch. In an epoch its entries are numbered from 1, and each names the one before it. What a
-subscriber and a publisher MUST do: docs/protocols/feeds.md, F-1 to F-12.
+subscriber and a publisher MUST do: docs/protocols/feeds.md, FD-1 to FD-12.
 """
 
 from google.protobuf import descriptor as _descriptor
