@@ -6,8 +6,9 @@
    with the others, one that is gone is a question (desk/).
    Cells are silent where the platform was not followed to its end within the catalogue's limit.
 4. Read the rows, with what officers decided about them: whose they are, and what they say (findings.py).
-5. In one transaction: look the nonce up again; give the records their identity; build the cells, and empty the largest where
-   they do not fit into one answer; sign; keep answer, nonce, statement and audit; open an item for what holds the subject up.
+5. In one transaction: look the nonce and the ground up again; give the records their identity; build the cells, and empty the
+   largest where they do not fit into one answer; sign; keep answer, nonce, statement, audit and the use of a grant; open an item
+   for what holds the subject up.
 6. Send what was kept.
 
 Two identical queries at once both come as far as 5; the second finds the first one's answer there and sends that.
@@ -18,7 +19,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
@@ -28,6 +29,7 @@ from adapters.sdk.desk.rows import key_of
 from adapters.sdk.errors import LedgerConflictError
 from adapters.sdk.findings import Findings, FoundRecord, KnownRow, read_rows
 from adapters.sdk.fragment import Evidence, answerable_cells, build_fragment, fit
+from adapters.sdk.grants import Use
 from adapters.sdk.ledger import AuditLine, Ledger, LedgerTransaction, RecordIdentity
 from adapters.sdk.mapping import Reading, decision_key
 from adapters.sdk.metrics import AdapterMetrics
@@ -35,6 +37,7 @@ from adapters.sdk.platform import Platform
 from adapters.sdk.profile import Profile
 from adapters.sdk.query_checks import Accepted, Answered, Asked, NotAccepted, QueryChecks
 from adapters.sdk.source import RowKey, SourceAnswer, SourceError
+from contract.authorisation import Objection, objection
 from contract.catalogue import Catalogue, CellKey
 from contract.days import china_day
 from contract.errors import ErrorCode, HurenError
@@ -63,9 +66,13 @@ _MAY_ASK_AGAIN: Final = frozenset(
         refusal_pb2.REFUSAL_REASON_CLOCK_SKEW,
         refusal_pb2.REFUSAL_REASON_DEADLINE_PASSED,
         refusal_pb2.REFUSAL_REASON_NONCE_REUSED,
+        refusal_pb2.REFUSAL_REASON_GRANT_NOT_KNOWN,
     }
 )
 """Reasons that a new query, in time and with a new nonce, does not meet again by itself."""
+
+_ASK_AGAIN_AFTER: Final = {refusal_pb2.REFUSAL_REASON_GRANT_NOT_KNOWN: timedelta(seconds=5)}
+"""Where asking again at once is too early: by then a home has usually told the grant again."""
 
 _log: Final = structlog.get_logger(__name__)
 
@@ -234,6 +241,12 @@ class Answering:
         if stored is not None:
             refused = self._refusal(asked, _NONCE_REUSED, at)
             return await self._keep(transaction, asked, refused, binds_nonce=False, at=at)
+        objected = await _objection(transaction, accepted)
+        if objected is not None:
+            _log.info("query refused", reason=_reason_name(objected.reason), detail=objected.detail)
+            refused = self._refusal(asked, objected.reason, at)
+            return await self._keep(transaction, asked, refused, binds_nonce=True, at=at)
+        await _keep_use(transaction, accepted, at)
         asked_for = answerable_cells(accepted.query, accepted.catalogue, coverage.payload)
         listed = [record for record in said.findings.records if record.cell in asked_for]
         evidence = Evidence(
@@ -288,6 +301,8 @@ class Answering:
             contact=issuer_contact(self._profile),
             may_ask_again=reason in _MAY_ASK_AGAIN,
         )
+        if reason in _ASK_AGAIN_AFTER:
+            refusal.ask_again_after.FromTimedelta(_ASK_AGAIN_AFTER[reason])
         return _Signed(self._signer.sign(REFUSAL, refusal), _reason_name(reason))
 
     async def _keep(
@@ -321,6 +336,28 @@ class Answering:
             if cell.reason:
                 state = fragment_pb2.UnavailableReason.Name(cell.reason).removeprefix("UNAVAILABLE_REASON_")
             self._metrics.cells.labels(state).inc()
+
+
+async def _objection(transaction: LedgerTransaction, accepted: Accepted) -> Objection | None:
+    """Q-16 once more: by what has arrived since, and so that nothing that alters it arrives before the answer is kept."""
+    known = await transaction.grants.known(accepted.query, accepted.asked.peer, holding=True)
+    return objection(accepted.query, accepted.grant, revoked=known.revoked, uses=known.uses, signer=accepted.asked.peer)
+
+
+async def _keep_use(transaction: LedgerTransaction, accepted: Accepted, at: datetime) -> None:
+    """From now on the ordinal is this request's. That it is not another's was looked at by `_objection`."""
+    authorisation = accepted.query.authorisation
+    if accepted.grant is None:
+        return
+    use = Use(
+        grant_id=authorisation.grant_statement_id,
+        issuer=accepted.asked.peer,
+        ordinal=authorisation.use_ordinal,
+        request_id=accepted.query.request_id,
+        statement_id=accepted.asked.statement_id,
+        envelope=accepted.asked.envelope,
+    )
+    await transaction.grants.keep_use(use, at)
 
 
 def _silent_where_not_followed(
@@ -372,6 +409,8 @@ def _audit_line(asked: Asked, outcome: str, at: datetime) -> AuditLine:
         request_id=query.request_id if query else "",
         query_statement_id=asked.statement_id,
         outcome=outcome,
+        grant_id=(query.authorisation.grant_statement_id or None) if query else None,
+        matter_number=(query.authorisation.matter_number or None) if query else None,
     )
 
 

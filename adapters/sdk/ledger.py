@@ -8,7 +8,8 @@
     record_revisions  what each revision of a record said
 
 - All but `record_identity` are append-only: the database itself refuses to change or delete a row. The tables of the desk lie
-  in the same database (`desk/tables.py`), so that what is answered and what officers have to do about it are written together.
+  in the same database (`desk/tables.py`), so that what is answered and what officers have to do about it are written together;
+  so do those of grants (`grants.py`), by which it is decided whether to answer.
 - An answer, its nonce, its statement and its line of audit are written in one transaction, before the answer is sent. Whoever asks
   again with the same bytes gets what is stored.
 - `record_id` is random, and belongs to the row (family of forms, key of the platform). `revision` grows when what a record says
@@ -44,16 +45,18 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from adapters.sdk import grants
 from adapters.sdk.desk import tables as desk_tables
 from adapters.sdk.desk.store import DeskStore, SeenRow, instant, micros
 from adapters.sdk.errors import LedgerConflictError
 from adapters.sdk.findings import FoundRecord, KnownRow
+from adapters.sdk.grants import GrantBook, Known
 from adapters.sdk.mapping import content_digest
 from adapters.sdk.matching import RowIdentity
 from adapters.sdk.notation import normalise_document_number
 from adapters.sdk.source import RowKey
 from contract.days import from_timestamp, parse_day, to_timestamp
-from huren.fragment.v1 import record_pb2
+from huren.fragment.v1 import query_pb2, record_pb2
 from runtime.database import Database, is_unique_violation
 from runtime.migrations import TableSet, migrate
 from signing import SignedStatement, StatementId
@@ -95,6 +98,8 @@ _AUDIT: Final = Table(
     Column("query_statement_id", LargeBinary, nullable=False),
     Column("answer_statement_id", ForeignKey("statements.statement_id"), nullable=False),
     Column("outcome", String, nullable=False),
+    Column("grant_id", LargeBinary),
+    Column("matter_number", String),
 )
 _COVERAGE: Final = Table(
     "coverage",
@@ -126,11 +131,11 @@ _REVISIONS: Final = Table(
 APPEND_ONLY: Final = (_STATEMENTS, _QUERIES, _AUDIT, _COVERAGE, _REVISIONS)
 TABLES: Final = TableSet(
     name="adapter",
-    metadata=(METADATA, desk_tables.METADATA),
+    metadata=(METADATA, desk_tables.METADATA, grants.METADATA),
     revisions=Path(__file__).with_name("migrations"),
-    append_only=(*APPEND_ONLY, *desk_tables.APPEND_ONLY),
+    append_only=(*APPEND_ONLY, *desk_tables.APPEND_ONLY, *grants.APPEND_ONLY),
 )
-"""All that an adapter keeps in its own database, but for the registry."""
+"""All that an adapter keeps in its own database, but for the registry and the feeds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +164,8 @@ class AuditLine:
         request_id: The request; empty where the query cannot be read.
         query_statement_id: The query.
         outcome: `ANSWERED`, or the name of the reason of refusal.
+        grant_id: Statement id of the grant under which was asked. None: under none.
+        matter_number: 事项编号 of the officer's matter. None: in none.
     """
 
     at: datetime
@@ -169,6 +176,8 @@ class AuditLine:
     request_id: str
     query_statement_id: bytes
     outcome: str
+    grant_id: bytes | None
+    matter_number: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,8 +210,13 @@ class Ledger:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    @property
+    def database(self) -> Database:
+        """The database, for what lies beside the ledger."""
+        return self._database
+
     async def prepare(self) -> None:
-        """Brings the tables, those of the desk too, to the newest revision.
+        """Brings the tables, those of the desk and of grants too, to the newest revision.
 
         Raises:
             SchemaError: They are a newer program's.
@@ -228,6 +242,15 @@ class Ledger:
         """
         async with self._database.read() as connection:
             return await _stored_answer(connection, signer, nonce)
+
+    async def known_of_grant(self, query: query_pb2.Query, signer: int) -> Known:
+        """What is known of the grant that a query names, at this moment.
+
+        Raises:
+            StoreUnavailableError: The database cannot do it now.
+        """
+        async with self._database.read() as connection:
+            return await GrantBook(connection).known(query, signer, holding=False)
 
     async def known_rows(self, rows: Iterable[SeenRow]) -> tuple[KnownRow, ...]:
         """What is known of rows that the platform does not have any more.
@@ -286,6 +309,11 @@ class LedgerTransaction:
         """The desk, in the same transaction."""
         return DeskStore(self._connection)
 
+    @property
+    def grants(self) -> GrantBook:
+        """The grants, in the same transaction."""
+        return GrantBook(self._connection)
+
     async def stored_answer(self, signer: int, nonce: bytes) -> StoredAnswer | None:
         """As `Ledger.stored_answer`."""
         return await _stored_answer(self._connection, signer, nonce)
@@ -326,6 +354,8 @@ class LedgerTransaction:
             "query_statement_id": line.query_statement_id,
             "answer_statement_id": answer,
             "outcome": line.outcome,
+            "grant_id": line.grant_id,
+            "matter_number": line.matter_number,
         }
         await self._connection.execute(insert(_AUDIT).values(values))
 

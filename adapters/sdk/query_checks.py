@@ -17,9 +17,11 @@
  Q-13  The window exists, is not longer than five years and does not end after the day of signing (WINDOW_NOT_ACCEPTED).
  Q-14  Each cell is the catalogue's, and asked once (CELLS_NOT_ACCEPTED).
  Q-15  The identity level is SUBSTANTIAL or HIGH (IDENTITY_LEVEL_TOO_LOW).
- Q-16  The basis of authorisation is SELF, the only one served yet (NOT_AUTHORISED).
+ Q-16  What is asked may be asked on its ground, as far as it is known here (GRANT_NOT_KNOWN, GRANT_REVOKED, NOT_AUTHORISED).
  Q-17  This province's registry knows no other home on the day of signing (SIGNER_IS_NOT_HOME), and contradicts no former code or
        registration number (SUBJECT_NOT_ELIGIBLE).
+
+Q-16 is looked at again in the transaction that keeps the answer (answering.py): a grant may be taken back meanwhile.
 
 A province's own gateway gets no shortcut. The nonce is looked up once and counts twice: a stored answer is sent first (Q-5), reuse
 is refused in its turn (Q-10).
@@ -37,14 +39,16 @@ from adapters.sdk.coverage import CoverageDesk
 from adapters.sdk.ledger import Ledger, StoredAnswer
 from adapters.sdk.matching import Wanted, is_code
 from contract.admission import cell_key
+from contract.authorisation import objection
 from contract.catalogue import Catalogue, CatalogueError, CatalogueSet
 from contract.days import DayRange, china_day, from_timestamp, parse_day
 from contract.errors import ErrorCode, HurenError
-from contract.payloads import QUERY, PayloadError, parse
+from contract.payloads import GRANT, QUERY, PayloadError, parse
 from contract.province import Province
 from contract.registry import Registry, RegistryEntry, RegistryUnavailableError
 from contract.subject import require_sound_subject
 from contract.uscc import Uscc
+from huren.authorisation.v1 import authorisation_pb2
 from huren.common.v1 import common_pb2
 from huren.envelope.v1 import envelope_pb2
 from huren.fragment.v1 import query_pb2, refusal_pb2
@@ -65,7 +69,6 @@ CLOCK_TOLERANCE: Final = timedelta(seconds=60)
 MAX_ENVELOPE_BYTES: Final = 1_048_576
 """Source: adapter_service.proto, AnswerRequest.query_envelope."""
 
-SERVED_BASES: Final = frozenset({query_pb2.AUTHORISATION_BASIS_SELF})
 SUFFICIENT_LEVELS: Final = frozenset({query_pb2.IDENTITY_LEVEL_SUBSTANTIAL, query_pb2.IDENTITY_LEVEL_HIGH})
 
 _REASONS: Final = {
@@ -133,6 +136,7 @@ class Accepted:
         window: Its window.
         wanted: Its subject.
         deadline: Until when the answer is awaited.
+        grant: The grant that it names. None: it names none.
     """
 
     asked: Asked
@@ -142,6 +146,7 @@ class Accepted:
     window: DayRange
     wanted: Wanted
     deadline: datetime
+    grant: authorisation_pb2.Grant | None
 
 
 class QueryChecks:
@@ -197,7 +202,8 @@ class QueryChecks:
             wanted = _eligible_subject(query.subject)  # Q-12
             window = _accepted_window(query.window, day)  # Q-13
             _require_cells(query, catalogue)  # Q-14
-            _require_entitled(query)  # Q-15, Q-16
+            _require_level(query)  # Q-15
+            grant = await self._require_ground(query, peer.province)  # Q-16
             await self._require_registry_agrees(query.subject, peer.province, day)  # Q-17
         except _Broken as broken:
             return NotAccepted(asked, broken.reason, broken.detail)
@@ -209,6 +215,7 @@ class QueryChecks:
             window=window,
             wanted=wanted,
             deadline=deadline,
+            grant=grant,
         )
 
     def _verified(self, envelope: bytes) -> VerifiedPayload:
@@ -239,6 +246,21 @@ class QueryChecks:
         if catalogue is None or not self._coverage.serves(catalogue):
             raise _Broken(refusal_pb2.REFUSAL_REASON_CATALOGUE_NOT_SERVED, f"version {query.catalogue.version!r}")
         return catalogue
+
+    async def _require_ground(self, query: query_pb2.Query, signer: Province) -> authorisation_pb2.Grant | None:
+        """Q-16. A grant counts as its home's key counts now: it was verified when it arrived, and keys are found out later."""
+        known = await self._ledger.known_of_grant(query, signer)
+        grant = None if known.envelope is None else self._grant(known.envelope)
+        objected = objection(query, grant, revoked=known.revoked, uses=known.uses, signer=signer)
+        if objected is not None:
+            raise _Broken(objected.reason, objected.detail)
+        return grant
+
+    def _grant(self, envelope: bytes) -> authorisation_pb2.Grant:
+        try:
+            return parse(self._verifier.verify(envelope, expect=frozenset({GRANT})), authorisation_pb2.Grant)
+        except (VerificationError, PayloadError) as error:
+            raise _Broken(refusal_pb2.REFUSAL_REASON_NOT_AUTHORISED, f"the grant: {error}") from error
 
     async def _require_registry_agrees(self, subject: common_pb2.Subject, signer: Province, day: date) -> None:
         """Q-17. What the registry does not know it does not contradict."""
@@ -348,8 +370,6 @@ def _require_cells(query: query_pb2.Query, catalogue: Catalogue) -> None:
         raise _Broken(refusal_pb2.REFUSAL_REASON_CELLS_NOT_ACCEPTED, f"not in the catalogue: {min(unknown)}")
 
 
-def _require_entitled(query: query_pb2.Query) -> None:
+def _require_level(query: query_pb2.Query) -> None:
     if query.identity_level not in SUFFICIENT_LEVELS:
         raise _Broken(refusal_pb2.REFUSAL_REASON_IDENTITY_LEVEL_TOO_LOW, f"level {query.identity_level}")
-    if query.authorisation.basis not in SERVED_BASES:
-        raise _Broken(refusal_pb2.REFUSAL_REASON_NOT_AUTHORISED, f"basis {query.authorisation.basis} is not served")

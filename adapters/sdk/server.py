@@ -25,6 +25,7 @@ from adapters.sdk.coverage import CoverageDesk
 from adapters.sdk.desk.service import Desk
 from adapters.sdk.desk.servicer import DeskServicer
 from adapters.sdk.following import Follower
+from adapters.sdk.grants import GrantFeed
 from adapters.sdk.ledger import Ledger
 from adapters.sdk.metrics import AdapterMetrics
 from adapters.sdk.platform import Platform
@@ -40,13 +41,16 @@ from contract.registry import Registry
 from contract.working_days import CalendarError, WorkingDays, load_calendars
 from huren.desk.v1 import desk_service_pb2, desk_service_pb2_grpc
 from huren.envelope.v1 import envelope_pb2
+from huren.feed.v1 import feed_service_pb2, feed_service_pb2_grpc
 from huren.fragment.v1 import adapter_service_pb2, adapter_service_pb2_grpc
 from huren.status.v1 import status_service_pb2, status_service_pb2_grpc
 from runtime.clock import Clock, system_clock
+from runtime.feeds import AUTHORISATIONS, FEEDS, FeedServicer, FeedSubscription
 from runtime.grpc_server import ServedService
 from runtime.identity import MemberPeer
 from runtime.member import Door, foundation, own_key_entry, serve_until, unfit
 from runtime.member_status import MemberFacts
+from runtime.migrations import migrate
 from runtime.process import StopSignal, run_process
 from runtime.settings import load_settings
 from runtime.telemetry import Metrics
@@ -157,14 +161,16 @@ async def adapter_of(parts: Parts) -> Adapter:
     if entry is None:
         raise RuntimeError("the signing key is not this adapter's in the trust store")
     await parts.ledger.prepare()
+    await migrate(parts.ledger.database, FEEDS)
     signer = Signer(parts.key, issuer=profile.province, role=_ROLE)
     coverage = CoverageDesk(profile, ledger=parts.ledger, signer=signer, keyid=parts.key.key_id, clock=clock)
     await coverage_in_force(coverage, catalogue)
     metrics = AdapterMetrics(parts.metrics.registry)
+    verifier = Verifier(parts.trust, max_envelope_bytes=MAX_ENVELOPE_BYTES)
     platform = Platform(parts.source, metrics=metrics, clock=clock)
     checks = QueryChecks(
         province=profile.province,
-        verifier=Verifier(parts.trust, max_envelope_bytes=MAX_ENVELOPE_BYTES),
+        verifier=verifier,
         ledger=parts.ledger,
         catalogues=parts.catalogues,
         coverage=coverage,
@@ -199,6 +205,12 @@ async def adapter_of(parts: Parts) -> Adapter:
         certificate_not_after=parts.certificate_not_after,
     )
     status = StatusServicer(facts=facts, coverage=coverage, platform=platform, ledger=parts.ledger, clock=clock)
+    feeds = FeedSubscription(
+        database=parts.ledger.database,
+        verifier=verifier,
+        feeds={AUTHORISATIONS: GrantFeed(parts.catalogues).handler},
+        clock=clock,
+    )
     services = (
         ServedService(
             adapter_service_pb2.DESCRIPTOR.services_by_name["AdapterService"],
@@ -207,6 +219,10 @@ async def adapter_of(parts: Parts) -> Adapter:
         ServedService(
             status_service_pb2.DESCRIPTOR.services_by_name["StatusService"],
             partial(status_service_pb2_grpc.add_StatusServiceServicer_to_server, status),
+        ),
+        ServedService(
+            feed_service_pb2.DESCRIPTOR.services_by_name["FeedService"],
+            partial(feed_service_pb2_grpc.add_FeedServiceServicer_to_server, FeedServicer(feeds)),
         ),
         ServedService(
             desk_service_pb2.DESCRIPTOR.services_by_name["DeskService"],

@@ -48,6 +48,8 @@ def line(kit: Any, **changes: Any) -> AuditLine:
         request_id="0" * 32,
         query_statement_id=b"q" * 32,
         outcome="ANSWERED",
+        grant_id=None,
+        matter_number=None,
     )
     return dataclasses.replace(made, **changes)
 

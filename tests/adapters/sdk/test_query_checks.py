@@ -98,11 +98,7 @@ BROKEN: dict[str, tuple[str, Breaks]] = {
         "IDENTITY_LEVEL_TOO_LOW",
         lambda _, __: {"identity_level": query_pb2.IDENTITY_LEVEL_BASIC},
     ),
-    "an agent": (
-        "NOT_AUTHORISED",
-        lambda _, __: {"authorisation": query_pb2.Authorisation(basis=query_pb2.AUTHORISATION_BASIS_AGENT)},
-    ),
-    "an officer": (
+    "an officer who is not on duty": (
         "NOT_AUTHORISED",
         lambda _, __: {
             "authorisation": query_pb2.Authorisation(
@@ -135,6 +131,22 @@ async def test_accepts_a_minute_of_difference(bench: Any, seconds: int) -> None:
     async with bench.serving() as running:
         asked = bench.asked(at=bench.clock() + timedelta(seconds=seconds), deadline=deadline)
         bench.fragment(await running.answer(asked.envelope))
+
+
+@pytest.mark.parametrize(
+    ("purpose", "ground"),
+    [
+        (query_pb2.PURPOSE_TENDER, query_pb2.Authorisation(basis=query_pb2.AUTHORISATION_BASIS_AGENT)),
+        (
+            query_pb2.PURPOSE_OFFICIAL_DUTY,
+            query_pb2.Authorisation(basis=query_pb2.AUTHORISATION_BASIS_OFFICIAL_DUTY, matter_number="示例〔2026〕1号"),
+        ),
+    ],
+    ids=["an agent", "an officer on duty"],
+)
+async def test_answers_on_every_ground_that_needs_no_grant(bench: Any, purpose: int, ground: Any) -> None:
+    async with bench.serving() as running:
+        bench.fragment(await running.answer(bench.asked(purpose=purpose, authorisation=ground).envelope))
 
 
 async def test_refuses_what_it_must_understand_and_does_not(bench: Any) -> None:
@@ -249,6 +261,8 @@ def test_every_reason_is_tested() -> None:
         "PEER_IS_NOT_SIGNER",
         "SIGNER_IS_NOT_HOME",
         "NONCE_REUSED",  # test_nonce.py
+        "GRANT_NOT_KNOWN",  # test_grants.py, with what else grants are refused for
+        "GRANT_REVOKED",
     }
     known = {name.removeprefix("REFUSAL_REASON_") for name in refusal_pb2.RefusalReason.keys()}  # noqa: SIM118
     # Overload is told by the server, as RESOURCE_EXHAUSTED, before anything is read.
