@@ -8,15 +8,14 @@ from typing import Any
 import grpc
 
 from contract.errors import ErrorCode, HurenError
-from gateway.domain.request import Caller, Sealed
+from gateway.api.callers import enterprise_caller
+from gateway.domain.request import Sealed
 from gateway.reports.files import ReportFiles
 from gateway.reports.notices import Notices
 from gateway.reports.service import ReportService
 from gateway.reports.standing import StandingService
-from huren.fragment.v1 import query_pb2
 from huren.report.v1 import report_service_pb2 as wire
 from huren.report.v1 import report_service_pb2_grpc
-from runtime.identity import EnterprisePeer, peer_identity
 
 _Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -34,7 +33,9 @@ class ReportServicer(report_service_pb2_grpc.ReportServiceServicer):
         self, request: wire.RequestReportRequest, context: _Context
     ) -> wire.RequestReportResponse:
         """Makes the report, or says who has not answered."""
-        result = await self._service.request_report(request, _caller(context), timeout_s=context.time_remaining())
+        result = await self._service.request_report(
+            request, enterprise_caller(context), timeout_s=context.time_remaining()
+        )
         match result:
             case Sealed():
                 return wire.RequestReportResponse(sealed=_sealed(result))
@@ -47,7 +48,7 @@ class ReportServicer(report_service_pb2_grpc.ReportServiceServicer):
         self, request: wire.GetReportRequest, context: _Context
     ) -> wire.GetReportResponse:
         """Gives an issued report to its owner."""
-        sealed = await self._service.get_report(request.report_number, _caller(context))
+        sealed = await self._service.get_report(request.report_number, enterprise_caller(context))
         standing = (await self._standing.standing(sealed.report_number)).to_wire()
         return wire.GetReportResponse(sealed=_sealed(sealed), standing=standing)
 
@@ -55,7 +56,7 @@ class ReportServicer(report_service_pb2_grpc.ReportServiceServicer):
         self, request: wire.WatchReportRequest, context: _Context
     ) -> AsyncIterator[wire.WatchReportResponse]:
         """Tells how a request stands until it ends."""
-        async for result in self._service.watch(request.request_id, _caller(context)):
+        async for result in self._service.watch(request.request_id, enterprise_caller(context)):
             match result:
                 case Sealed():
                     yield wire.WatchReportResponse(sealed=_sealed(result))
@@ -68,7 +69,7 @@ class ReportServicer(report_service_pb2_grpc.ReportServiceServicer):
         self, request: wire.CancelRequestRequest, context: _Context
     ) -> wire.CancelRequestResponse:
         """Ends an open request."""
-        result = await self._service.cancel(request.request_id, _caller(context))
+        result = await self._service.cancel(request.request_id, enterprise_caller(context))
         match result:
             case Sealed():
                 return wire.CancelRequestResponse(sealed=_sealed(result))
@@ -79,7 +80,7 @@ class ReportServicer(report_service_pb2_grpc.ReportServiceServicer):
         self, request: wire.RenderReportRequest, context: _Context
     ) -> wire.RenderReportResponse:
         """Gives an issued report to its owner as a file."""
-        sealed = await self._service.get_report(request.report_number, _caller(context))
+        sealed = await self._service.get_report(request.report_number, enterprise_caller(context))
         # What was taken back is not sealed once more: a file that is younger than the revocation would look as if it still held.
         await self._standing.require_not_revoked(sealed.report_number)
         file = await self._files.report(sealed, request.format)
@@ -89,7 +90,7 @@ class ReportServicer(report_service_pb2_grpc.ReportServiceServicer):
         self, request: wire.RenderProgressSheetRequest, context: _Context
     ) -> wire.RenderProgressSheetResponse:
         """Gives the progress sheet of an open request."""
-        result = await self._service.find_request(request.request_id, _caller(context))
+        result = await self._service.find_request(request.request_id, enterprise_caller(context))
         if not isinstance(result, wire.OpenRequest):
             raise HurenError(ErrorCode.REQUEST_ENDED)
         file = await self._files.progress_sheet(result)
@@ -100,23 +101,7 @@ class ReportServicer(report_service_pb2_grpc.ReportServiceServicer):
     ) -> wire.ListNoticesResponse:
         """Gives what the home told the caller."""
         del request
-        return wire.ListNoticesResponse(notices=await self._notices.of(_caller(context).uscc))
-
-
-def _caller(context: _Context) -> Caller:
-    """Who calls, by the certificate. A certificate is the high level: it was given out in person or by 电子营业执照."""
-    peer = peer_identity(context.auth_context())
-    match peer:
-        case EnterprisePeer(uscc=uscc):
-            return Caller(reference=f"enterprise:{uscc}", uscc=uscc, identity_level=query_pb2.IDENTITY_LEVEL_HIGH)
-        case None:
-            raise HurenError(ErrorCode.IDENTITY_MISSING)
-        case _:
-            raise HurenError(
-                ErrorCode.NOT_PERMITTED,
-                need_zh="请使用企业证书。",
-                need_en="The certificate of an enterprise is needed.",
-            )
+        return wire.ListNoticesResponse(notices=await self._notices.of(enterprise_caller(context).uscc))
 
 
 def _sealed(sealed: Sealed) -> wire.SealedReport:

@@ -7,7 +7,6 @@ from typing import Protocol
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contract.errors import ErrorCode, HurenError
 from contract.uscc import Uscc
 from huren.authorisation.v1 import authorisation_pb2
 
@@ -47,22 +46,3 @@ class Grants(Protocol):
 
     async def tell_origins(self, timeout_s: float) -> None:
         """Hands on what the origins do not know yet, for so long at most. What fails is tried again in the background."""
-
-
-class NoGrants(Grants):
-    """Nobody gave any."""
-
-    async def terms(self, grant_id: bytes, grantee: Uscc, at: datetime) -> authorisation_pb2.GrantTerms:
-        raise HurenError(ErrorCode.GRANT_NOT_FOUND)
-
-    async def use(self, connection: AsyncConnection, grant_id: bytes, request_id: str, at: datetime) -> int:
-        raise HurenError(ErrorCode.GRANT_REVOKED)
-
-    async def require_in_force(self, connection: AsyncConnection, grant_id: bytes, at: datetime) -> None:
-        raise HurenError(ErrorCode.GRANT_REVOKED)
-
-    async def still_in_force(self, grant_id: bytes, at: datetime) -> None:
-        raise HurenError(ErrorCode.GRANT_REVOKED)
-
-    async def tell_origins(self, timeout_s: float) -> None:
-        return

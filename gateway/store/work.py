@@ -12,18 +12,18 @@ Both databases: SQLite has one writer at a time; PostgreSQL passes over rows tha
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, NewType
 
 import structlog
-from sqlalchemy import ColumnElement, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, case, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.store import tables
-from gateway.store.rows import instant, instant_text
+from gateway.store.rows import dialect, instant, instant_text
 from runtime.clock import Clock
 from runtime.database import Database
 from runtime.errors import StoreUnavailableError
@@ -36,6 +36,15 @@ COMPLETE: Final = WorkKind("complete")
 
 NOTIFY: Final = WorkKind("notify")
 """Hand a notice to the message platform; the reference is its number."""
+
+BATCH: Final = WorkKind("batch")
+"""Go on with a batch; the reference is its id."""
+
+REPEAT: Final = WorkKind("repeat")
+"""Begin a batch once more; the reference is the id of the one that ended."""
+
+FEED: Final = WorkKind("feed")
+"""Tell a subscriber what it does not have; the reference is feed and subscriber. Never done: it waits for the next sign of life."""
 
 _MAX_ERROR: Final = 500
 
@@ -111,6 +120,34 @@ async def add_work(
     await connection.execute(insert(_table), row)
 
 
+async def add_missing_work(
+    connection: AsyncConnection, kind: WorkKind, references: Iterable[str], *, due: datetime
+) -> None:
+    """Writes work that is never done, where it is not there yet."""
+    for reference in references:
+        row = {
+            "kind": kind,
+            "reference": reference,
+            "due_at": instant_text(due),
+            "attempts": 0,
+            "lease_owner": "",
+            "lease_until": "",
+            "parked": False,
+            "last_error": "",
+        }
+        await connection.execute(dialect(connection).insert(_table).values(row).on_conflict_do_nothing())
+
+
+async def hasten(connection: AsyncConnection, kind: WorkKind, *, due: datetime) -> None:
+    """Makes all work of a kind due now that would be due later, or that somebody is at: what they put back is due again then."""
+    now = instant_text(due)
+    await connection.execute(
+        update(_table)
+        .where(_table.c.kind == kind, (_table.c.due_at > now) | (_table.c.lease_until > now))
+        .values(due_at=now)
+    )
+
+
 async def finish_work(connection: AsyncConnection, kind: WorkKind, reference: str) -> None:
     """Deletes work, in the transaction of its result."""
     await connection.execute(delete(_table).where(_table.c.kind == kind, _table.c.reference == reference))
@@ -119,12 +156,15 @@ async def finish_work(connection: AsyncConnection, kind: WorkKind, reference: st
 async def put_back(
     connection: AsyncConnection, work: Work, *, due: datetime, error: str = "", parked: bool = False
 ) -> None:
-    """Gives work back, to be taken again when it is due. Does nothing where the lease was lost."""
+    """Gives work back, to be taken again when it is due. Does nothing where the lease was lost.
+
+    What was hastened since it was taken is due as it was hastened.
+    """
     await connection.execute(
         update(_table)
         .where(_table.c.kind == work.kind, _table.c.reference == work.reference, _table.c.lease_owner == work.owner)
         .values(
-            due_at=instant_text(due),
+            due_at=case((_table.c.due_at > instant_text(work.due_at), _table.c.due_at), else_=instant_text(due)),
             lease_owner="",
             lease_until="",
             parked=parked,
