@@ -1,5 +1,5 @@
 # Two commands suffice: `make demo` and `make test`. Everything they download or write stays below this folder
-# (.venv, .cache, build, protos/node_modules); `make clean` removes it. `make help` lists the rest.
+# (.venv, .cache, build, node_modules of protos and sandbox/identity); `make clean` removes it. `make help` lists the rest.
 
 PYTHON ?= python3
 # Workers of pytest-xdist, and anything else to hand to pytest: make test TESTS="-k merge tests/unit"
@@ -41,6 +41,10 @@ help: ## list these targets
 demo: .venv/.runtime ## the four provinces on this machine, from query to signed report (output in build/demo)
 	$(BIN)/huren demo --out build/demo
 
+.PHONY: up
+up: .venv/.runtime sandbox/identity/node_modules/.stamp ## the four provinces with people who can log in, until Ctrl-C (state in build/up)
+	$(BIN)/huren up
+
 .PHONY: bench
 bench: .venv/.dev ## measure (see benchmarks/)
 	$(BIN)/python -m benchmarks
@@ -52,7 +56,7 @@ bench-ingest: .venv/.dev ## measure how fast a million rows are taken in, beside
 # --- Check ----------------------------------------------------------------------------------------------------------------------------
 
 .PHONY: test
-test: check protos-check ## everything that must hold before a commit
+test: check protos-check sandbox/identity/node_modules/.stamp ## everything that must hold before a commit
 	$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(TESTS)
 
 .PHONY: check
@@ -87,6 +91,10 @@ protos-release: .venv/.dev protos/node_modules/.stamp ## VERSION=1.2.0: keep the
 
 protos/node_modules/.stamp: protos/package.json protos/package-lock.json .venv/.dev
 	cd protos && PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --ignore-scripts --no-audit --no-fund
+	touch $@
+
+sandbox/identity/node_modules/.stamp: sandbox/identity/package.json sandbox/identity/package-lock.json .venv/.runtime
+	cd sandbox/identity && PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --ignore-scripts --no-audit --no-fund
 	touch $@
 
 # --- Install --------------------------------------------------------------------------------------------------------------------------
@@ -154,5 +162,5 @@ system-packages: ## Debian packages that optional tests use (root only; others a
 
 .PHONY: clean
 clean: ## remove all that was made here
-	rm -rf .venv .cache build dist protos/node_modules *.egg-info
+	rm -rf .venv .cache build dist protos/node_modules sandbox/identity/node_modules *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -103,8 +103,9 @@ def test_runtime_and_development_have_the_same_versions() -> None:
     assert pins("runtime") <= pins("dev")
 
 
-def test_node_lock_names_no_place() -> None:
-    lock = json.loads((ROOT / "protos" / "package-lock.json").read_text("utf-8"))
+@pytest.mark.parametrize("folder", ["protos", "sandbox/identity"])
+def test_node_lock_names_no_place(folder: str) -> None:
+    lock = json.loads((ROOT / folder / "package-lock.json").read_text("utf-8"))
 
     assert [name for name, package in lock["packages"].items() if "resolved" in package] == []
 

@@ -150,6 +150,9 @@ def test_the_withheld_sentence_is_the_codes() -> None:
         ("catalogue", "K"),
         ("transport", "T"),
         ("errors", "E"),
+        ("authorisation", "G"),
+        ("feeds", "FD"),
+        ("identity", "I"),
         *(("query-processing", prefix) for prefix in "QNWMCV"),
     ],
 )
