@@ -121,6 +121,19 @@ async def gateway_channel(member: Member, tls: TLSSettings) -> AsyncGenerator[gr
 async def as_enterprise(
     layout: Layout, written: str, work: Callable[[Stub], Awaitable[T]], *, gateway: Province | None = None
 ) -> T:
+    """Calls the ReportService; as `channel_of_enterprise`."""
+    return await channel_of_enterprise(
+        layout, written, lambda channel: work(report_service_pb2_grpc.ReportServiceStub(channel)), gateway=gateway
+    )
+
+
+async def channel_of_enterprise(
+    layout: Layout,
+    written: str,
+    work: Callable[[grpc.aio.Channel], Awaitable[T]],
+    *,
+    gateway: Province | None = None,
+) -> T:
     """Calls a gateway under an enterprise's certificate; where it says that another is the home, calls that one.
 
     Args:
@@ -141,8 +154,7 @@ async def as_enterprise(
 
     async def at(province: Province) -> T:
         async with gateway_channel(addresses[province], tls) as channel:
-            stub: Stub = report_service_pb2_grpc.ReportServiceStub(channel)
-            return await work(stub)
+            return await work(channel)
 
     try:
         return await at(first)

@@ -31,6 +31,7 @@ from runtime.backup import BackupError, Manifest, back_up, read_manifest, restor
 from runtime.clock import system_clock
 from runtime.database import Database, open_database
 from runtime.errors import SettingsError, SettingsProblem, StoreUnavailableError
+from runtime.feeds.tables import FEEDS
 from runtime.migrations import SchemaError, TableSet, migrate
 from runtime.registry import TABLES as REGISTRY
 from runtime.settings import Settings, load_settings
@@ -73,7 +74,7 @@ class Part:
 
     Attributes:
         tables: What is backed up of it.
-        beside: What else it holds.
+        beside: What else it holds: what its owner hands in again, or what is told anew after a restore.
         url: Where it is.
         member: Whose it is.
     """
@@ -182,10 +183,10 @@ def parts_of(config: Path) -> tuple[Part, ...]:
     """
     settings = load_settings(_DatabaseSettings, config)
     if settings.peers is not None:
-        return (Part(tables=GATEWAY, beside=(REGISTRY,), url=settings.database, member=settings.province),)
+        return (Part(tables=GATEWAY, beside=(FEEDS, REGISTRY), url=settings.database, member=settings.province),)
     if settings.source is None:
         raise _unusable(config, "", "a gateway's or an adapter's settings (peers or source)", "neither")
-    own = Part(tables=LEDGER, beside=(REGISTRY,), url=settings.database, member=settings.province)
+    own = Part(tables=LEDGER, beside=(FEEDS, REGISTRY), url=settings.database, member=settings.province)
     drop_folder = settings.source.drop_folder
     if drop_folder is None:
         return (own,)

@@ -17,12 +17,13 @@ import json
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
+from cli.identity import People, identity_provider
 from cli.layout import FederationError as FederationError
 from cli.layout import Layout as Layout
 from cli.layout import emptied
@@ -32,6 +33,8 @@ from cli.settings_files import adapter_command, gateway_command, platform_comman
 from contract.days import china_day
 from contract.province import Province
 from contract.reasons import Words
+from contract.uscc import Uscc, check_character
+from huren.common.v1 import common_pb2
 from huren.envelope.v1 import envelope_pb2
 from runtime.clock import system_clock
 from runtime.identity import ROLE_SLUGS
@@ -56,6 +59,7 @@ class Running:
         asides: What the platforms hold besides, which discloses nothing, or not simply.
         ended: Gives the processes that ended by themselves since the last call, each as the failure to show.
         follow: Stops and starts provinces as `huren province` asked for, and says what it did.
+        people: Who can log in. None: nobody.
     """
 
     layout: Layout
@@ -65,12 +69,14 @@ class Running:
     asides: tuple[Aside, ...]
     ended: Callable[[], tuple[FederationError, ...]]
     follow: Callable[[], tuple[Words, ...]] = tuple
+    people: People | None = None
 
 
 class _Federation:
     """The processes: all platforms together, and each province's adapter and gateway."""
 
     def __init__(self, layout: Layout, provinces: Iterable[Province], stop: threading.Event) -> None:
+        self.people: People | None = None
         self._layout = layout
         self._stop = stop
         self._platforms = Processes(layout, stop)
@@ -99,9 +105,12 @@ class _Federation:
         chosen = tuple(provinces)
         for province in chosen:
             name = f"{province.slug}-gateway"
-            command = gateway_command(self._layout, province, again_at=self.announced.get(name))
+            command = gateway_command(self._layout, province, people=self.people, again_at=self.announced.get(name))
             self._programs[province].start(name, command)
         self._await(chosen, envelope_pb2.MEMBER_ROLE_GATEWAY)
+        for province in chosen:
+            if self.people is not None:
+                self.people.register(province, self.announced[f"{province.slug}-gateway"]["public"])
 
     def follow(self) -> tuple[Words, ...]:
         """Brings every province to what was asked for (`Layout.stopped`), and says what was done.
@@ -166,6 +175,7 @@ def federation(
     seed: int = SEED,
     size: int = SIZE,
     dirt: int = 0,
+    with_people: bool = False,
     progress: Callable[[str], None] = lambda _: None,
     stop: threading.Event | None = None,
 ) -> Iterator[Running]:
@@ -177,6 +187,7 @@ def federation(
         seed: Which world.
         size: How many enterprises it has.
         dirt: How many asides each platform holds besides (`World.asides`).
+        with_people: Whether an identity provider runs, so that people can log in. It needs its packages (`cli.identity.installed`).
         progress: Told what is being waited for.
         stop: Once it is set, starting is given up. What runs already is the block's business.
 
@@ -189,11 +200,15 @@ def federation(
     provinces = tuple(province for province in Province if province not in left_out)
     today = china_day(system_clock())
     processes = _Federation(layout, provinces, stop or threading.Event())
-    with emptied(layout.directory):
+    with emptied(layout.directory), ExitStack() as stack:
         try:
             progress("准备数据与密钥 · preparing data and keys")
             world = generate(seed=seed, size=size, day=today)
             _prepare(layout, world, seed=seed, size=size)
+            if with_people:
+                progress("启动统一身份认证 · starting the identity provider")
+                folder = layout.directory / "identity"
+                processes.people = stack.enter_context(identity_provider(folder, _acted_for(world)))
             progress("启动四地平台 · starting the platforms")
             processes.start_platforms(
                 {
@@ -208,10 +223,38 @@ def federation(
             processes.start_gateways(provinces)
             write_members(layout, provinces, processes.announced)
             asides = tuple(aside for province in provinces for aside in asides_of(world, province, dirt))
-            yield Running(layout, provinces, today, processes.announced, asides, processes.ended, processes.follow)
+            yield Running(
+                layout,
+                provinces,
+                today,
+                processes.announced,
+                asides,
+                processes.ended,
+                processes.follow,
+                processes.people,
+            )
         finally:
             processes.stop()
             layout.members.unlink(missing_ok=True)
+
+
+def _acted_for(world: World) -> Mapping[str, Uscc]:
+    """Which subjects the invented people act for: all at home in the same province, so that one gateway serves them."""
+    at_home = (
+        one
+        for one in world.enterprises
+        if [home for home, _ in one.homes] == [_PEOPLES_HOME]
+        and one.kind == common_pb2.SUBJECT_KIND_ENTERPRISE
+        and one.status == common_pb2.REGISTRATION_STATUS_ACTIVE
+    )
+    codes = {role: next(at_home).uscc for role in ("enterprise", "second_enterprise", "bank")}
+    return {**codes, "authority": Uscc(_AUTHORITY_DIGITS + check_character(_AUTHORITY_DIGITS))}
+
+
+_PEOPLES_HOME: Final = Province.BEIJING
+
+_AUTHORITY_DIGITS: Final = "11110000MB0000001"
+"""Of the code of an authority that does not exist, without its check character."""
 
 
 def _prepare(layout: Layout, world: World, *, seed: int, size: int) -> None:

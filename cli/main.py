@@ -44,6 +44,8 @@ app: Final = typer.Typer(
 )
 report_app: Final = typer.Typer(help="报告。 Reports.", no_args_is_help=True)
 app.add_typer(report_app, name="report")
+grant_app: Final = typer.Typer(help="授权：允许他人查询本企业。 Grants: letting others ask.", no_args_is_help=True)
+app.add_typer(grant_app, name="grant")
 quarantine_app: Final = typer.Typer(
     help="数据质量工作台：不能直接使用的数据及其处理。 The data desk of a province: rows that cannot be used as they are.",
     no_args_is_help=True,
@@ -253,6 +255,16 @@ def report_request(
     key: Annotated[
         str | None, typer.Option("--idempotency-key", help="幂等键；默认随机。 Idempotency key; random unless told.")
     ] = None,
+    grantee: Annotated[
+        str | None,
+        typer.Option(
+            "--as", metavar="CODE", help="被授权人代码，与 --grant 同用。 Who asks under a grant, with --grant."
+        ),
+    ] = None,
+    grant: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="授权书声明编号，与 --as 同用。 Statement id of the grant, with --as."),
+    ] = None,
     as_json: _Json = False,
 ) -> None:
     """申请报告；出具后保存 .report、.json、.pdf，办理中则保存办理进度单。 Ask for a report; save it, or the progress sheet.
@@ -262,9 +274,19 @@ def report_request(
     """
     from cli.report import Asked, request_report  # noqa: PLC0415  # as above
 
-    chosen = [part for text in domains or [] for part in text.split(",") if part]
-    asked = Asked(uscc=uscc, gateway=gateway, first_day=first_day, last_day=last_day, domains=tuple(chosen), key=key)
-    desk = _enterprise(directory, uscc, gateway=gateway, out=out, as_json=as_json)
+    if (grantee is None) != (grant is None):
+        raise typer.BadParameter("--as 与 --grant 须同时给出。 --as and --grant go together.")
+    asked = Asked(
+        uscc=uscc,
+        gateway=gateway,
+        first_day=first_day,
+        last_day=last_day,
+        domains=_parts(domains),
+        key=key,
+        grantee=grantee,
+        grant=_grant_id(grant) if grant else b"",
+    )
+    desk = _enterprise(directory, grantee or uscc, gateway=gateway, out=out, as_json=as_json)
     raise typer.Exit(request_report(desk, asked, wait=wait))
 
 
@@ -411,6 +433,82 @@ def _office(directory: Path, province: Province | None, number: str, officer: st
 
     home = province or report_number.check(number).province
     return Office(directory=directory, province=home, officer=officer, as_json=as_json)
+
+
+def _parts(texts: list[str] | None) -> tuple[str, ...]:
+    return tuple(part for text in texts or [] for part in text.split(",") if part)
+
+
+def _grant_id(text: str) -> bytes:
+    try:
+        grant_id = bytes.fromhex(text)
+    except ValueError:
+        grant_id = b""
+    if len(grant_id) != _GRANT_ID_BYTES:
+        raise typer.BadParameter("授权书声明编号为64位十六进制。 A grant is named by 64 hexadecimal digits.")
+    return grant_id
+
+
+_GRANT_ID_BYTES: Final = 32
+
+
+@grant_app.command("give")
+def grant_give(
+    uscc: _Code,
+    grantee: Annotated[str, typer.Option("--to", metavar="CODE", help="被授权人代码。 Who may ask.")],
+    directory: _Directory = DEFAULT_DIRECTORY,
+    domains: Annotated[list[str] | None, typer.Option(help="领域代号，默认全部。 Domain ids; all unless told.")] = None,
+    purpose: Annotated[str, typer.Option(help="用途。 For what.")] = "financing",
+    uses: Annotated[int, typer.Option(min=1, max=1000, help="可查询次数。 How often.")] = 1,
+    expires_on: Annotated[
+        date | None, typer.Option("--until", parser=_day, metavar="DATE", help="授权截止日，默认30天。 Last day.")
+    ] = None,
+    as_json: _Json = False,
+) -> None:
+    """生成授权书原文，用企业证书签署并生效。 Have the text written, sign it with the enterprise's certificate, and give it."""
+    from cli.grants import PURPOSE_NAMES, Given, give  # noqa: PLC0415  # as above
+
+    if purpose not in PURPOSE_NAMES:
+        raise typer.BadParameter(f"用途可为 one of: {', '.join(PURPOSE_NAMES)}")
+    given = Given(
+        grantee=grantee, domains=_parts(domains), purpose=PURPOSE_NAMES[purpose], uses=uses, expires_on=expires_on
+    )
+    raise typer.Exit(give(_enterprise(directory, uscc, as_json=as_json), given))
+
+
+@grant_app.command("revoke")
+def grant_revoke(
+    grant: Annotated[str, typer.Argument(metavar="GRANT", help="授权书声明编号。 Statement id of the grant.")],
+    uscc: _Owner,
+    directory: _Directory = DEFAULT_DIRECTORY,
+    as_json: _Json = False,
+) -> None:
+    """撤回授权；登记地立即停止受理，各来源地收到后停止。 Take a grant back: the home refuses at once, origins from receipt."""
+    from cli.grants import revoke  # noqa: PLC0415  # as above
+
+    raise typer.Exit(revoke(_enterprise(directory, uscc, as_json=as_json), _grant_id(grant)))
+
+
+@grant_app.command("list")
+def grant_list(
+    uscc: _Code,
+    directory: _Directory = DEFAULT_DIRECTORY,
+    gateway: _Gateway = None,
+    received: Annotated[bool, typer.Option("--received", help="收到的授权。 Those that were given to it.")] = False,
+    as_json: _Json = False,
+) -> None:
+    """本企业给出或收到的授权，及各来源地收到的时间。 Grants given or received, and when each province knew."""
+    from cli.grants import list_grants  # noqa: PLC0415  # as above
+
+    raise typer.Exit(list_grants(_enterprise(directory, uscc, gateway=gateway, as_json=as_json), received=received))
+
+
+@app.command("look-ups")
+def look_ups(uscc: _Code, directory: _Directory = DEFAULT_DIRECTORY, as_json: _Json = False) -> None:
+    """谁查询过我。 Who asked about the enterprise."""
+    from cli.grants import list_look_ups  # noqa: PLC0415  # as above
+
+    raise typer.Exit(list_look_ups(_enterprise(directory, uscc, as_json=as_json)))
 
 
 @office_app.command("revoke")

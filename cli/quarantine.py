@@ -27,6 +27,7 @@ from contract.days import CHINA, china_day, from_timestamp, parse_day
 from contract.deadlines import DESK_RULES
 from contract.province import Province
 from contract.reasons import Words
+from contract.spreadsheet import safe_cell
 from huren.common.v1 import common_pb2
 from huren.desk.v1 import desk_service_pb2 as wire
 from huren.desk.v1 import desk_service_pb2_grpc
@@ -561,12 +562,6 @@ _HEADINGS: Final = (
     "主键 key",
 )
 
-_FORMULA: Final = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "\n")
-"""How a cell begins that a spreadsheet would calculate, in full width too."""
-
-_EXACT_DIGITS: Final = 15
-"""A spreadsheet keeps so many digits of a number: of a longer one, such as a code without letters, it would change the rest."""
-
 
 def write_csv(items: Sequence[wire.ExportedItem], out: Path) -> None:
     """Writes items with their rows: what is wrong first, then every column that any of the rows has.
@@ -594,13 +589,3 @@ def write_csv(items: Sequence[wire.ExportedItem], out: Path) -> None:
                 item.key,
             )
             writer.writerow([safe_cell(text) for text in (*told, *(values.get(name, "") for name in columns))])
-
-
-def safe_cell(text: str) -> str:
-    """A text that a spreadsheet shows and does not calculate or round: an apostrophe goes before what it would.
-
-    >>> safe_cell("=1+1"), safe_cell("京市监罚〔2024〕1号")
-    ("'=1+1", '京市监罚〔2024〕1号')
-    """
-    is_long_number = len(text) > _EXACT_DIGITS and text.isascii() and text.isdecimal()
-    return f"'{text}" if text.startswith(_FORMULA) or is_long_number else text

@@ -41,6 +41,7 @@ from contract.province import Province
 from contract.report_check import CheckedReport, ReportError, check_report
 from contract.report_json import render
 from huren.common.v1 import common_pb2, error_pb2
+from huren.fragment.v1 import query_pb2
 from huren.report.v1 import report_service_pb2 as wire
 from runtime.clock import system_clock
 from signing import TrustStore, TrustStoreError, Verifier
@@ -70,6 +71,8 @@ class Asked:
         last_day: Last day of the window. None: today.
         domains: Ids. Empty: all.
         key: Idempotency key. None: a random one.
+        grantee: Code of who asks under a grant, as the person wrote it. None: the subject itself.
+        grant: Statement id of that grant.
     """
 
     uscc: str
@@ -78,6 +81,8 @@ class Asked:
     last_day: date | None = None
     domains: tuple[str, ...] = ()
     key: str | None = None
+    grantee: str | None = None
+    grant: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,12 +136,12 @@ def request_report(desk: Desk, asked: Asked, *, wait: bool) -> int:
             return _watched(desk, opened.request_id)
         return _shown(desk, response)
 
-    return _guarded(desk, work)
+    return guarded(desk, work)
 
 
 def watch_request(desk: Desk, request_id: str) -> int:
     """Waits for the end of a request, showing each change. Returns the exit code."""
-    return _guarded(desk, lambda: _watched(desk, request_id))
+    return guarded(desk, lambda: _watched(desk, request_id))
 
 
 def cancel_request(desk: Desk, request_id: str) -> int:
@@ -160,7 +165,7 @@ def cancel_request(desk: Desk, request_id: str) -> int:
         _show_ended(desk, response.ended)
         return EXIT_DONE if response.ended.end == wire.REQUEST_END_CANCELLED else EXIT_NOT_SERVED
 
-    return _guarded(desk, work)
+    return guarded(desk, work)
 
 
 def get_report(desk: Desk, number: str) -> int:
@@ -184,7 +189,7 @@ def get_report(desk: Desk, number: str) -> int:
         _show_saved(saved)
         return EXIT_DONE
 
-    return _guarded(desk, work)
+    return guarded(desk, work)
 
 
 def list_notices(desk: Desk) -> int:
@@ -203,7 +208,7 @@ def list_notices(desk: Desk) -> int:
                 say(notice_line(notice))
         return EXIT_DONE
 
-    return _guarded(desk, work)
+    return guarded(desk, work)
 
 
 # --- Steps ------------------------------------------------------------------------------------------------------------
@@ -222,7 +227,11 @@ def request(asked: Asked, layout: Layout) -> wire.RequestReportResponse:
     async def call(stub: Stub) -> wire.RequestReportResponse:
         return await stub.RequestReport(message, timeout=_TIMEOUT_S)
 
-    return asyncio.run(as_enterprise(layout, asked.uscc, call, gateway=asked.gateway))
+    if asked.grantee is None:
+        return asyncio.run(as_enterprise(layout, asked.uscc, call, gateway=asked.gateway))
+    # A grant is the subject's home's, wherever the grantee is at home.
+    home = asked.gateway or known_home(layout, subject_code(asked.uscc))
+    return asyncio.run(as_enterprise(layout, asked.grantee, call, gateway=home))
 
 
 def check(sealed: wire.SealedReport, layout: Layout) -> CheckedReport:
@@ -246,7 +255,7 @@ def save(checked: CheckedReport, folder: Path) -> tuple[Path, Path]:
     return statement, readable
 
 
-def save_pdf(checked: CheckedReport, folder: Path, layout: Layout) -> Path:
+def save_pdf(checked: CheckedReport, folder: Path, layout: Layout, *, reader: str | None = None) -> Path:
     """Fetches the PDF from the home, verifies it as a receiver would, and writes it beside them.
 
     Raises:
@@ -259,7 +268,7 @@ def save_pdf(checked: CheckedReport, folder: Path, layout: Layout) -> Path:
         message = wire.RenderReportRequest(report_number=number, format=wire.REPORT_FORMAT_PDF)
         return await stub.RenderReport(message, timeout=_RENDER_TIMEOUT_S)
 
-    uscc = checked.report.subject.uscc
+    uscc = reader or checked.report.subject.uscc
     response = asyncio.run(as_enterprise(layout, uscc, call, gateway=_issuer(number)))
     trust = TrustStore.from_directory(layout.pki.trust)
     result = verify(response.content, trust=trust, catalogues=published_catalogues(), at=system_clock())
@@ -319,6 +328,9 @@ def _message(asked: Asked) -> wire.RequestReportRequest:
     message = wire.RequestReportRequest(
         idempotency_key=asked.key or secrets.token_hex(16), uscc=asked.uscc, domains=asked.domains
     )
+    if asked.grantee is not None:
+        message.basis = query_pb2.AUTHORISATION_BASIS_GRANT
+        message.grant_statement_id = asked.grant
     if asked.first_day or asked.last_day:
         last = asked.last_day or china_day(system_clock())
         first = asked.first_day or DayRange.longest(last).first
@@ -387,7 +399,7 @@ def _show_ended(desk: Desk, ended: wire.EndedRequest) -> None:
 def _saved(desk: Desk, checked: CheckedReport) -> tuple[Path, ...]:
     if desk.out is None:
         return ()
-    return (*save(checked, desk.out), save_pdf(checked, desk.out, desk.layout))
+    return (*save(checked, desk.out), save_pdf(checked, desk.out, desk.layout, reader=desk.uscc))
 
 
 def _show_saved(saved: tuple[Path, ...]) -> None:
@@ -429,7 +441,7 @@ def grouped(typed_code: str) -> str:
 # --- What was not done ------------------------------------------------------------------------------------------------
 
 
-def _guarded(desk: Desk, work: Callable[[], int]) -> int:
+def guarded(desk: Desk, work: Callable[[], int]) -> int:
     """Does it, or says why not."""
     try:
         return work()

@@ -59,6 +59,8 @@ END_REASONS: Final[Mapping[str, Words]] = {
     ErrorCode.FOREIGN_HOME: Words("已迁往其他省（市），请向新登记地申请", "moved: ask at the new home"),
     ErrorCode.HOME_OUTSIDE: Words("登记地已不在四地", "not registered in the four provinces any more"),
     ErrorCode.SUBJECT_CANCELLED: Words("主体已注销", "the subject was cancelled"),
+    ErrorCode.GRANT_REVOKED: Words("授权已撤回", "the grant was taken back"),
+    ErrorCode.GRANT_EXPIRED: Words("授权已到期", "the grant expired"),
     ErrorCode.CATALOGUE_UNKNOWN: Words(
         "申请时的事项清单已不再使用，请重新申请", "its catalogue is not served any more: ask anew"
     ),

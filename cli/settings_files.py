@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
+from cli.identity import People
 from cli.layout import Layout
 from contract.province import Province
 from gateway.federation.directory import Member, directory_json
@@ -73,8 +74,10 @@ _SOURCE_SETTINGS: Final[Mapping[Province, Callable[[Mapping[str, Any]], dict[str
 }
 
 
-def gateway_command(layout: Layout, province: Province, *, again_at: Mapping[str, Any] | None = None) -> list[str]:
-    """Writes a gateway's settings, and starts it by them; `again_at` as in `adapter_command`."""
+def gateway_command(
+    layout: Layout, province: Province, *, people: People | None = None, again_at: Mapping[str, Any] | None = None
+) -> list[str]:
+    """Writes a gateway's settings, and starts it by them; `again_at` as in `adapter_command`. Without `people` nobody logs in."""
     me = MemberPeer(province, _GATEWAY)
     seal = layout.pki.seal(me)
     settings = (
@@ -90,6 +93,8 @@ def gateway_command(layout: Layout, province: Province, *, again_at: Mapping[str
         + _table("seal", {"certificate": str(seal.certificate), "private_key": str(seal.private_key)})
         + _table("completion", {"first_pause_s": 2, "longest_pause_s": 10})
     )
+    if people is not None:
+        settings += _table("identity", people.settings(province)) + _table("identity.levels", _quoted(people.levels))
     return _program("gateway", layout.province(province) / "gateway.toml", settings)
 
 
@@ -128,6 +133,11 @@ def _table(name: str, values: Mapping[str, object]) -> str:
     """A table of TOML. JSON's strings, numbers and arrays of them are TOML's too."""
     head = f"\n[{name}]\n" if name else ""
     return head + "".join(f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in values.items())
+
+
+def _quoted(values: Mapping[str, str]) -> dict[str, object]:
+    """Keys of TOML that are no bare words."""
+    return {json.dumps(key): value for key, value in values.items()}
 
 
 def _program(module: str, path: Path, settings: str) -> list[str]:

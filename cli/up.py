@@ -11,9 +11,11 @@ from typing import Final
 from rich.table import Table
 
 from cli.federation import FederationError, Running, StoppedError, federation
+from cli.identity import installed
 from cli.terminal import command, complain, say, wide
 from contract.province import Province
 from contract.reasons import Words
+from sandbox.identity_provider import known_users
 from sandbox.pki import OFFICERS
 from sandbox.world import Outcome
 
@@ -33,7 +35,9 @@ def run(directory: Path, without: Sequence[Province], dirt: int) -> int:
         signal.signal(number, lambda *_: stop.set())
     whole = True
     try:
-        with federation(directory, without=without, dirt=dirt, progress=complain, stop=stop) as running:
+        with federation(
+            directory, without=without, dirt=dirt, with_people=installed(), progress=complain, stop=stop
+        ) as running:
             show(running)
             while not stop.wait(_POLL_S):
                 for failure in (*_followed(running), *running.ended()):
@@ -83,6 +87,7 @@ def show(running: Running) -> None:
     directory = str(running.layout.directory)
     if running.asides:
         _show_dirt(running, directory)
+    _show_people(running)
     _show_commands(running, directory)
     say("Ctrl-C 停止 · Ctrl-C stops everything")
 
@@ -127,6 +132,19 @@ def _show_commands(running: Running, directory: str) -> None:
         say(title)
         for words in commands:
             say(f"  {command(*words)}")
+
+
+def _show_people(running: Running) -> None:
+    """Who can log in, and how. Their names stand nowhere but at the provider."""
+    say()
+    if running.people is None:
+        say("未安装统一身份认证（演示），不能登录；安装：make sandbox/identity/node_modules/.stamp")
+        say("The identity provider is not installed, so nobody can log in.")
+        return
+    say(f"统一身份认证（演示） {running.people.issuer} · accounts of invented people, for /auth/login of any gateway:")
+    for user in known_users().values():
+        ways = ", ".join(user.ways)
+        say(f"  {user.login:<12} {user.password:<18} {ways}")
 
 
 def _show_dirt(running: Running, directory: str) -> None:

@@ -69,6 +69,7 @@ class ErrorCode(StrEnum):
     LOGIN_UNAVAILABLE = "LOGIN_UNAVAILABLE"
     ROLES_CONFLICT = "ROLES_CONFLICT"
     FORGED_REQUEST_SUSPECTED = "FORGED_REQUEST_SUSPECTED"
+    TOO_MANY_OPEN_ASKS = "TOO_MANY_OPEN_ASKS"
     MANDATE_NOT_FOUND = "MANDATE_NOT_FOUND"
     PAIRING_CODE_WRONG = "PAIRING_CODE_WRONG"
     GRANT_NOT_FOUND = "GRANT_NOT_FOUND"
@@ -316,6 +317,11 @@ ERROR_TABLE: Final[dict[ErrorCode, ErrorRow]] = {
         "请求未带本页面的令牌，或者来自其他网站，未予办理。请刷新页面后重试。",
         "The request does not carry the token of this session, or comes from another site. Reload the page and try again.",
     ),
+    ErrorCode.TOO_MANY_OPEN_ASKS: ErrorRow(
+        _REQUESTER, _LATER, _RESOURCE_EXHAUSTED, 429,
+        "您提出而尚未确认的经办申请已达上限（{limit}件）。请待其确认或者撤回后再提出。",
+        "You have {limit} asks that wait for a confirmation, which is the limit. Have them confirmed, or end some, and ask again.",
+    ),
     ErrorCode.MANDATE_NOT_FOUND: ErrorRow(
         _REQUESTER, _NEVER, _NOT_FOUND, 404,
         "未找到该授权。请核对后重试。",
@@ -430,8 +436,8 @@ ERROR_TABLE: Final[dict[ErrorCode, ErrorRow]] = {
     ),
     ErrorCode.SECOND_OFFICER_NEEDED: ErrorRow(
         _REQUESTER, _NEVER, _PERMISSION_DENIED, 403,
-        "作废须由两人办理：提出人不能复核，请由另一名工作人员复核。",
-        "A revocation takes two officers: whoever proposed it cannot confirm it. Ask another officer.",
+        "此事须由两人办理：提出人不能复核，请由另一名工作人员复核。",
+        "This takes two people: whoever proposed it cannot confirm it. Ask a colleague.",
     ),
     ErrorCode.HOME_UNREACHABLE: ErrorRow(
         _HOME, _LATER, _UNAVAILABLE, 503,
@@ -450,8 +456,8 @@ ERROR_TABLE: Final[dict[ErrorCode, ErrorRow]] = {
     ),
     ErrorCode.NOT_PERMITTED: ErrorRow(
         _REQUESTER, _NEVER, _PERMISSION_DENIED, 403,
-        "您的证书不能使用此接口。{need_zh}",
-        "Your certificate may not use this method. {need_en}",
+        "您不能办理此项。{need_zh}",
+        "This is not for you to do. {need_en}",
     ),
     ErrorCode.COVERAGE_NOT_FOUND: ErrorRow(
         _REQUESTER, _NEVER, _NOT_FOUND, 404,

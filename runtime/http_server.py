@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Final
@@ -10,6 +11,25 @@ from aiohttp import web
 
 from runtime.errors import ListenError
 from runtime.settings import ListenSettings
+
+
+class _Wordless(logging.Filter):
+    """Takes the words of what the library could not read out of its log lines: an address may hold a code."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.exc_info = None
+        record.exc_text = None
+        record.msg = "a request could not be read"
+        record.args = ()
+        return True
+
+
+def _logger() -> logging.Logger:
+    logger = logging.getLogger("huren.http")
+    if not logger.filters:
+        logger.addFilter(_Wordless())
+    return logger
+
 
 _GRACE_S: Final = 10.0
 _LINGERING_S: Final = 2.0
@@ -25,6 +45,7 @@ async def serve_http(application: web.Application, listen: ListenSettings) -> As
     runner = web.AppRunner(
         application,
         access_log=None,
+        logger=_logger(),
         shutdown_timeout=_GRACE_S,
         # What is not read is not inflated either, nor awaited for long: a body may be endless, or a bomb.
         auto_decompress=False,

@@ -1,4 +1,6 @@
-"""Verification by everybody over HTTP: a page for people, three endpoints for programs. Nobody logs in, nothing is remembered.
+"""What a gateway serves to everybody over HTTP: verification, and beside it the REST API (rest/).
+
+Verification is a page for people and three endpoints for programs. Nobody logs in for it, nothing is remembered.
 
     GET  /verify                        the page; the QR code's link leads here, its number and code in the fragment
     POST /verify                        its two forms: number and code, or a file; answers with the page
@@ -11,7 +13,7 @@
 - An address that asks too often is told to wait (gateway/api/rate_limit.py).
 - Every answer bears the same security headers; errors are problem documents, and pages on `/verify`.
 
-Source: docs/protocols/verification.md
+Source: docs/protocols/verification.md; the REST API: docs/protocols/rest.md
 """
 
 from __future__ import annotations
@@ -19,7 +21,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-import traceback
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -27,18 +28,18 @@ from time import monotonic as machine_monotonic
 from typing import Annotated, Any, Final, TypeVar
 from urllib.parse import parse_qsl
 
-import structlog
 from aiohttp import BodyPartReader, web
 from aiohttp.http_exceptions import HttpProcessingError
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
-from contract.days import CHINA, from_timestamp
 from contract.errors import ErrorCode, HurenError
 from contract.json_file import JsonFileError, read_json_file
 from contract.province import Province
-from gateway.api.problems import Problem
+from gateway.api.problems import COME_BACK, Problem, malformed, problem_of, too_large, too_slow, unsupported
 from gateway.api.public_page import SCRIPT, STYLE, Page, comparison_html, file_html, words_html
 from gateway.api.rate_limit import AtOnce, RateLimit, caller_address
+from gateway.api.rest.application import RestParts, rest_routes
+from gateway.api.rest.documents import comparison_document
 from gateway.federation.directory import Directory
 from gateway.verification.by_code import CodeResult, CodeVerdict, CodeVerification
 from gateway.verification.by_file import (
@@ -51,14 +52,8 @@ from gateway.verification.by_file import (
 from gateway.verification.foreign import NotVerifiableNowError
 from gateway.verification.statuses import SignedStatus, Statuses
 from gateway.verification.words import Words, words_of
-from huren.common.v1 import common_pb2
-from huren.fragment.v1 import fragment_pb2
 from huren.report.v1 import report_status_pb2
-from huren.report.v1 import verification_service_pb2 as wire
 from runtime.clock import Clock
-from runtime.errors import StoreUnavailableError
-
-_log: Final = structlog.get_logger(__name__)
 
 CALLER: Final = "public"
 """Who asks, in the audit. Nobody's address is kept."""
@@ -75,8 +70,6 @@ _PER_SECOND: Final = 1.0
 _FILE_COST: Final = 5
 _FILES_AT_ONCE: Final = 3
 """Of one address, so that slow uploads of one cannot hold every place. Source: system default, not confirmed."""
-
-_COME_BACK: Final = timedelta(seconds=10)
 
 _FILE_TYPES: Final = frozenset({"application/octet-stream", "application/pdf", "application/json"})
 _NO_FORM: Final = (ValueError, AssertionError, HttpProcessingError)
@@ -147,9 +140,23 @@ class PublicParts:
     monotonic: Callable[[], float] = machine_monotonic
 
 
-def public_application(parts: PublicParts) -> web.Application:
-    """The application, to be served by `runtime.http_server.serve_http`."""
-    handlers = _Handlers(parts)
+VERIFICATION: Final[Mapping[str, str]] = {
+    "verifyByCode": "/api/v1/verifications",
+    "verifyByFile": "/api/v1/verifications/file",
+    "getReportStatus": "/api/v1/report-statuses",
+}
+"""Operations that are described (openapi.yaml) and served here; all others are in rest/."""
+
+
+def public_application(parts: PublicParts, rest: RestParts | None = None) -> web.Application:
+    """The application, to be served by `runtime.http_server.serve_http`.
+
+    Args:
+        parts: What verification stands on.
+        rest: What the REST API stands on. None: it is not served.
+    """
+    routes = rest_routes(rest) if rest else []
+    handlers = _Handlers(parts, counts_itself=frozenset(str(route.kwargs["name"]) for route in routes))
     application = web.Application(middlewares=[handlers.guard], client_max_size=_MAX_TEXT_BYTES)
     application.on_response_prepare.append(_add_headers)
     application.add_routes(
@@ -158,9 +165,10 @@ def public_application(parts: PublicParts) -> web.Application:
             web.get("/verify.js", _static(SCRIPT, "text/javascript")),
             web.get("/verify.css", _static(STYLE, "text/css")),
             web.post("/verify", handlers.form),
-            web.post("/api/v1/verifications", handlers.verifications),
-            web.post("/api/v1/verifications/file", handlers.file),
-            web.post("/api/v1/report-statuses", handlers.report_statuses),
+            web.post(VERIFICATION["verifyByCode"], handlers.verifications, name="verifyByCode"),
+            web.post(VERIFICATION["verifyByFile"], handlers.file, name="verifyByFile"),
+            web.post(VERIFICATION["getReportStatus"], handlers.report_statuses, name="getReportStatus"),
+            *routes,
         ]
     )
     return application
@@ -169,8 +177,15 @@ def public_application(parts: PublicParts) -> web.Application:
 class _Handlers:
     """One method for each route; `guard` stands around them all."""
 
-    def __init__(self, parts: PublicParts) -> None:
+    def __init__(self, parts: PublicParts, *, counts_itself: frozenset[str]) -> None:
+        """Takes what it needs.
+
+        Args:
+            parts: What verification stands on.
+            counts_itself: Names of routes that count who asks by themselves.
+        """
         self._parts = parts
+        self._counts_itself = counts_itself
         self._page = Page(specimen=parts.specimen, file_limit_bytes=parts.by_file.limits.size_bytes)
         self._rate = RateLimit(burst=_BURST, per_second=_PER_SECOND, monotonic=parts.monotonic)
         self._files = AtOnce(_FILES_AT_ONCE)
@@ -181,34 +196,20 @@ class _Handlers:
     async def guard(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
         """Counts who asks, and tells every fault in the one form."""
         try:
-            if request.method != "POST":
+            if request.method != "POST" or request.match_info.route.name in self._counts_itself:
                 return await handler(request)
             address = self._admit(request)
             if not _is_file(request):
                 return await handler(request)
             with self._files.place(address) as has_place:
                 return await handler(request) if has_place else self._told(request, _no_place())
-        except Problem as problem:
-            return self._told(request, problem)
-        except HurenError as error:
-            return self._told(request, Problem(error))
-        except web.HTTPException as error:
-            return self._told(request, _routing_problem(error))
-        except (web.RequestPayloadError, ConnectionError) as error:
-            _log.info("body broke off", reason=type(error).__name__)
-            return self._told(request, _malformed("请求内容未完整送达", "the body broke off"))
-        except StoreUnavailableError:
-            return self._told(request, Problem(HurenError(ErrorCode.STORE_UNAVAILABLE, retry_after=_COME_BACK)))
-        except Exception as error:  # noqa: BLE001  # told as INTERNAL, and nothing else
-            # Neither message nor variables, as a logged exception has them: a code may stand in them.
-            where = "".join(traceback.format_tb(error.__traceback__))
-            _log.error("public request failed", path=request.path, error=type(error).__name__, where=where)
-            return self._told(request, Problem(HurenError(ErrorCode.INTERNAL)))
+        except Exception as error:  # noqa: BLE001  # told as a problem, whatever it is
+            return self._told(request, problem_of(error, request.match_info.route.name or "public"))
 
     def _admit(self, request: web.Request) -> str:
         """The caller's address, if it may ask now."""
         if request.headers.get("Content-Encoding", "identity") != "identity":
-            raise _unsupported("请求内容不得压缩", "bodies must not be compressed")
+            raise unsupported("请求内容不得压缩", "bodies must not be compressed")
         forwarded = ",".join(request.headers.getall("X-Forwarded-For", []))
         address = caller_address(request.remote or "", forwarded, self._parts.trusted_proxies)
         wait_s = self._rate.wait_s(address, _FILE_COST if _is_file(request) else 1)
@@ -247,7 +248,7 @@ class _Handlers:
         if request.content_type == _MULTIPART:
             return await self._file_form(request)
         if request.content_type != _URLENCODED:
-            raise _unsupported("请使用网页表单提交", "a form of the page is expected")
+            raise unsupported("请使用网页表单提交", "a form of the page is expected")
         fields = _form_fields(await _text_body(request))
         result, told = await self._by_code(fields["report_number"], fields["code"])
         return self._html(
@@ -263,11 +264,11 @@ class _Handlers:
             async with asyncio.timeout(_TEXT_WITHIN.total_seconds()):
                 part = await (await request.multipart()).next()
         except TimeoutError as error:
-            raise _too_slow() from error
+            raise too_slow() from error
         except _NO_FORM as error:
-            raise _malformed("上传的表单无法读取", "the form cannot be read") from error
+            raise malformed("上传的表单无法读取", "the form cannot be read") from error
         if not isinstance(part, BodyPartReader) or part.name != "file" or not part.filename:
-            raise _malformed("请选择要核验的文件", "choose the file to verify")
+            raise malformed("请选择要核验的文件", "choose the file to verify")
         result = await self._by_file(_chunks_of(part))
         return self._html(words_html(result.words) + file_html(result.document), headline=result.words.headline)
 
@@ -280,7 +281,7 @@ class _Handlers:
         comparison = result.comparison
         document = _document(result.verdict, told, result.signed) | {
             "limited_scope": comparison.limited if comparison else None,
-            "comparison": _comparison_document(comparison) if comparison else None,
+            "comparison": comparison_document(comparison) if comparison else None,
         }
         return web.json_response(
             document, status=_HTTP_STATUS.get(result.verdict, 200), headers=_retry(result), dumps=_dumps
@@ -289,7 +290,7 @@ class _Handlers:
     async def file(self, request: web.Request) -> web.Response:
         """By file."""
         if request.content_type not in _FILE_TYPES:
-            raise _unsupported(
+            raise unsupported(
                 "请以 application/octet-stream、application/pdf 或 application/json 提交文件",
                 "send the file as application/octet-stream, application/pdf or application/json",
             )
@@ -311,7 +312,7 @@ class _Handlers:
         except NotVerifiableNowError as error:
             raise Problem(
                 HurenError(ErrorCode.HOME_UNREACHABLE, province=error.home),
-                headers={"Retry-After": str(round(_COME_BACK.total_seconds()))},
+                headers={"Retry-After": str(round(COME_BACK.total_seconds()))},
             ) from error
         if signed is None:
             raise Problem(HurenError(ErrorCode.REPORT_NOT_FOUND))
@@ -332,9 +333,9 @@ class _Handlers:
         except FileTooLargeError as error:
             raise self._too_large() from error
         except TooBusyError as error:
-            raise Problem(HurenError(ErrorCode.OVERLOADED, retry_after=_COME_BACK), status=503) from error
+            raise Problem(HurenError(ErrorCode.OVERLOADED, retry_after=COME_BACK), status=503) from error
         except TooSlowError as error:
-            raise _too_slow() from error
+            raise too_slow() from error
 
     def _require_length(self, request: web.Request, around: int) -> None:
         limit = self._parts.by_file.limits.size_bytes + around
@@ -352,7 +353,7 @@ class _Handlers:
 
 
 def _no_place() -> Problem:
-    return Problem(HurenError(ErrorCode.OVERLOADED, retry_after=_COME_BACK))
+    return Problem(HurenError(ErrorCode.OVERLOADED, retry_after=COME_BACK))
 
 
 def _is_file(request: web.Request) -> bool:
@@ -364,14 +365,14 @@ def _is_file(request: web.Request) -> bool:
 
 async def _json_body(request: web.Request, model: type[_M]) -> _M:
     if request.content_type != "application/json":
-        raise _unsupported("请以 application/json 提交", "send application/json")
+        raise unsupported("请以 application/json 提交", "send application/json")
     body = await _text_body(request)
     try:
         return read_json_file(body, model)
     except JsonFileError as error:
         # Its message may quote what was sent, so that only what is expected is told.
         names = "、".join(model.model_fields)
-        raise _malformed(
+        raise malformed(
             f"请求内容须为 JSON 对象，恰有 {names} 各一项，格式见接口说明",
             f"a JSON object with exactly {', '.join(model.model_fields)}, each as described, is expected",
         ) from error
@@ -379,16 +380,16 @@ async def _json_body(request: web.Request, model: type[_M]) -> _M:
 
 async def _text_body(request: web.Request) -> bytes:
     if request.content_length is not None and request.content_length > _MAX_TEXT_BYTES:
-        raise _text_too_large()
+        raise too_large(_MAX_TEXT_BYTES)
     body = bytearray()
     try:
         async with asyncio.timeout(_TEXT_WITHIN.total_seconds()):
             async for chunk in request.content.iter_chunked(_CHUNK_BYTES):
                 body += chunk
                 if len(body) > _MAX_TEXT_BYTES:
-                    raise _text_too_large()
+                    raise too_large(_MAX_TEXT_BYTES)
     except TimeoutError as error:
-        raise _too_slow() from error
+        raise too_slow() from error
     return bytes(body)
 
 
@@ -401,7 +402,7 @@ def _form_fields(body: bytes) -> dict[str, str]:
         pairs = []
     fields = dict(pairs)
     if fields.keys() != {"report_number", "code"} or len(pairs) != len(fields):
-        raise _malformed("请填写报告编号和核验码", "enter number and code")
+        raise malformed("请填写报告编号和核验码", "enter number and code")
     return fields
 
 
@@ -410,35 +411,7 @@ async def _chunks_of(part: BodyPartReader) -> AsyncIterator[bytes]:
         while chunk := await part.read_chunk(_CHUNK_BYTES):
             yield bytes(chunk)
     except _NO_FORM as error:
-        raise _malformed("上传的表单无法读取", "the form cannot be read") from error
-
-
-# --- Problems ---------------------------------------------------------------------------------------------------------
-
-
-def _malformed(zh: str, en: str, status: int = 400) -> Problem:
-    return Problem(HurenError(ErrorCode.MALFORMED_REQUEST, problem_zh=zh, problem_en=en), status=status)
-
-
-def _unsupported(zh: str, en: str) -> Problem:
-    return _malformed(zh, en, 415)
-
-
-def _too_slow() -> Problem:
-    return _malformed("请求内容未在限定时间内送达", "the body did not arrive in time", 408)
-
-
-def _text_too_large() -> Problem:
-    return Problem(HurenError(ErrorCode.REQUEST_TOO_LARGE, limit=_MAX_TEXT_BYTES))
-
-
-def _routing_problem(error: web.HTTPException) -> Problem:
-    if isinstance(error, web.HTTPMethodNotAllowed):
-        allowed = ", ".join(sorted(error.allowed_methods))
-        return Problem(HurenError(ErrorCode.METHOD_UNKNOWN), status=405, headers={"Allow": allowed})
-    if isinstance(error, web.HTTPNotFound):
-        return Problem(HurenError(ErrorCode.METHOD_UNKNOWN))
-    return _malformed("请求无法读取", "it cannot be read", error.status if error.status < 500 else 400)  # noqa: PLR2004
+        raise malformed("上传的表单无法读取", "the form cannot be read") from error
 
 
 # --- Answers ----------------------------------------------------------------------------------------------------------
@@ -458,34 +431,9 @@ def _document(verdict: str, told: Words, signed: SignedStatus | None) -> dict[st
     }
 
 
-def _comparison_document(comparison: wire.Comparison) -> dict[str, Any]:
-    return {
-        "report_number": comparison.report_number,
-        "name": comparison.name,
-        "masked_uscc": comparison.masked_uscc,
-        "issued_at": from_timestamp(comparison.issued_at).astimezone(CHINA).isoformat(timespec="seconds"),
-        "issuer": comparison.issuer,
-        "window": {"first_day": comparison.window.first_day, "last_day": comparison.window.last_day},
-        "catalogue_version": comparison.catalogue_version,
-        "conclusion": comparison.conclusion,
-        "limited_scope": comparison.limited,
-        "specimen": comparison.specimen,
-        "provinces": [Province(province).slug for province in comparison.provinces],
-        "rows": [
-            {
-                "domain": row.domain,
-                "kind": common_pb2.RecordKind.Name(row.kind).removeprefix("RECORD_KIND_"),
-                "states": [fragment_pb2.CellState.Name(state).removeprefix("CELL_STATE_") for state in row.states],
-                "record_counts": list(row.record_counts),
-            }
-            for row in comparison.rows
-        ],
-    }
-
-
 def _retry(result: CodeResult) -> dict[str, str]:
     if result.verdict is CodeVerdict.HOME_UNREACHABLE:
-        return {"Retry-After": str(round(_COME_BACK.total_seconds()))}
+        return {"Retry-After": str(round(COME_BACK.total_seconds()))}
     return {"Retry-After": str(round(result.retry_after.total_seconds()))} if result.retry_after else {}
 
 

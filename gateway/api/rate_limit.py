@@ -1,11 +1,12 @@
-"""How often one address may ask, and how much at a time: in the memory of this process.
+"""How often one may ask, and how much at a time: in the memory of this process.
 
-It keeps one visitor from using up what all share. What must hold whatever the address (five tries of a typed code) is counted
-in the store.
+It keeps one visitor, person or program from using up what all share. What must hold whoever asks (five tries of a typed code) is
+counted in the store.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 from typing import Final
 
-_MAX_ADDRESSES: Final = 50_000
+_MAX_BUCKETS: Final = 50_000
 """Remembered at a time; beyond it the one that asked least recently is forgotten."""
 
 _NETWORK_BITS: Final = 64
@@ -31,8 +32,23 @@ class _Bucket:
     at: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """What became of taking tokens.
+
+    Attributes:
+        wait_s: 0: they were there; else in so many seconds they will be.
+        left: Whole tokens that are left.
+        full_in_s: In so many seconds all are back.
+    """
+
+    wait_s: float
+    left: int
+    full_in_s: float
+
+
 class RateLimit:
-    """Token buckets by address."""
+    """Token buckets, by address or by whatever else names who asks."""
 
     def __init__(self, *, burst: int, per_second: float, monotonic: Callable[[], float]) -> None:
         """Makes buckets that are full.
@@ -48,19 +64,41 @@ class RateLimit:
         self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
 
     def wait_s(self, address: str, cost: int = 1) -> float:
-        """Takes tokens. 0: they were there; else nothing is taken, and they will be there in so many seconds."""
+        """Takes tokens of an address. 0: they were there; else nothing is taken, and they will be there in so many seconds."""
+        return self.take(_network(address), cost).wait_s
+
+    def take_of_address(self, address: str, cost: int = 1) -> Taken:
+        """As `take`, of an address."""
+        return self.take(_network(address), cost)
+
+    def take(self, key: str, cost: int = 1) -> Taken:
+        """Takes tokens, or nothing where they are not there. With cost 0 it only looks whether one is."""
         now = self._monotonic()
-        key = _network(address)
         bucket = self._buckets.pop(key, None) or _Bucket(self._burst, now)
         bucket.tokens = min(self._burst, bucket.tokens + (now - bucket.at) * self._per_second)
         bucket.at = now
         self._buckets[key] = bucket
-        if len(self._buckets) > _MAX_ADDRESSES:
+        if len(self._buckets) > _MAX_BUCKETS:
             self._buckets.popitem(last=False)
-        if bucket.tokens < cost:
-            return (cost - bucket.tokens) / self._per_second
-        bucket.tokens -= cost
-        return 0.0
+        lacking = max(cost, 1) - bucket.tokens
+        if lacking <= 0:
+            bucket.tokens -= cost
+        return Taken(
+            wait_s=max(lacking, 0.0) / self._per_second,
+            left=math.floor(bucket.tokens),
+            full_in_s=(self._burst - bucket.tokens) / self._per_second,
+        )
+
+    def headers(self, name: str, taken: Taken) -> dict[str, str]:
+        """What is told of it.
+
+        Source: draft-ietf-httpapi-ratelimit-headers-10, sections 3 and 4.
+        """
+        window = math.ceil(self._burst / self._per_second)
+        return {
+            "RateLimit-Policy": f'"{name}";q={self._burst};w={window}',
+            "RateLimit": f'"{name}";r={taken.left};t={math.ceil(taken.full_in_s)}',
+        }
 
 
 class AtOnce:

@@ -308,6 +308,20 @@ class GrantService:
             found = await (grants_given_by if side == wire.GRANT_SIDE_GIVEN else grants_given_to)(connection, uscc)
         return await self._all_told(found)
 
+    async def find(self, grant_id: bytes, caller: Caller) -> wire.GivenGrant:
+        """One grant, for who gave it and for whom it was given to.
+
+        Raises:
+            HurenError: NOT_PERMITTED; GRANT_NOT_FOUND for every id that is no grant of the caller's.
+            StoreUnavailableError: The store cannot be read.
+        """
+        uscc = _subject_of(caller)
+        async with self._database.read() as connection:
+            grant = await find_grant(connection, grant_id)
+        if grant is None or uscc not in {grant.uscc, grant.grantee}:
+            raise HurenError(ErrorCode.GRANT_NOT_FOUND)
+        return await self._told(grant)
+
     async def _told(self, grant: StoredGrant) -> wire.GivenGrant:
         (told,) = await self._all_told((grant,))
         return told

@@ -18,6 +18,7 @@ from contract.document.words import PURPOSES
 from contract.errors import ErrorCode, HurenError
 from contract.province import Province
 from contract.registry import Registry, RegistryUnavailableError
+from contract.spreadsheet import safe_cell
 from contract.uscc import Uscc, mask
 from gateway.domain.request import Caller, RequestState
 from gateway.store.look_ups import NEWEST, Confirmation, StoredLookUp, confirmations_of, look_ups_of
@@ -75,12 +76,6 @@ _HEADINGS: Final = (
 
 _BOM: Final = "utf-8-sig"
 """Without the mark, Excel reads UTF-8 as the system's own encoding."""
-
-_FORMULA: Final = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "\n")
-"""How a cell begins that a spreadsheet would calculate, in full width too."""
-
-_EXACT_DIGITS: Final = 15
-"""A spreadsheet keeps so many digits of a number."""
 
 
 class LookUps:
@@ -171,16 +166,6 @@ class _Units:
             self._answers = False
             return ""
         return entry.name if entry else ""
-
-
-def safe_cell(text: str) -> str:
-    """A text that a spreadsheet shows and does not calculate or round: an apostrophe goes before what it would.
-
-    >>> safe_cell("=1+1"), safe_cell("1234567890123456"), safe_cell("示例银行")
-    ("'=1+1", "'1234567890123456", '示例银行')
-    """
-    is_long_number = len(text) > _EXACT_DIGITS and text.isascii() and text.isdecimal()
-    return f"'{text}" if text.startswith(_FORMULA) or is_long_number else text
 
 
 def _to_wire(look_up: StoredLookUp, unit: str, confirmed: Sequence[Confirmation]) -> wire.LookUp:

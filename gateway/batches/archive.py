@@ -27,6 +27,7 @@ from contract.days import CHINA
 from contract.errors import ErrorCode, HurenError
 from contract.reasons import Words
 from contract.report_check import ReportError
+from contract.spreadsheet import safe_cell
 from gateway.batches.callers import BatchCaller, LineCallers
 from gateway.batches.words import LINE_STATES, REPORT_STATES
 from gateway.domain.request import Caller, Sealed
@@ -57,12 +58,6 @@ _HEADINGS: Final = (
     "原因",
     "原因代码",
 )
-
-_FORMULA: Final = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "\n")
-"""How a cell begins that a spreadsheet would calculate, in full width too."""
-
-_EXACT_DIGITS: Final = 15
-"""A spreadsheet keeps so many digits of a number: of a longer one, such as a code without letters, it would change the rest."""
 
 _REVOKED: Final = Words("报告已作废，不再提供", "the report was revoked and is not given out any more")
 
@@ -257,13 +252,3 @@ def _subject_name(envelope: bytes) -> str:
 
 def _china_time(at: datetime) -> str:
     return at.astimezone(CHINA).strftime("%Y-%m-%d %H:%M:%S")
-
-
-def safe_cell(text: str) -> str:
-    """A text that a spreadsheet shows and does not calculate or round: an apostrophe goes before what it would.
-
-    >>> safe_cell("=1+1"), safe_cell("京市监罚〔2024〕1号")
-    ("'=1+1", '京市监罚〔2024〕1号')
-    """
-    is_long_number = len(text) > _EXACT_DIGITS and text.isascii() and text.isdecimal()
-    return f"'{text}" if text.startswith(_FORMULA) or is_long_number else text

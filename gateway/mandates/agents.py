@@ -98,7 +98,7 @@ class Agents:
 
         Raises:
             HurenError: LEVEL_TOO_LOW; USCC_MALFORMED and SUBJECT_NOT_ELIGIBLE, by the form of the code alone; MALFORMED_REQUEST: no
-                scope, or too many open asks.
+                scope; TOO_MANY_OPEN_ASKS.
             StoreUnavailableError: Nothing was kept.
         """
         require_more_than_password(person)
@@ -116,11 +116,7 @@ class Agents:
             asked_at=at,
         )
         if not await self._store.add(asked, open_since=asks_open_since(at), most_open=MAX_OPEN_ASKS):
-            raise HurenError(
-                ErrorCode.MALFORMED_REQUEST,
-                problem_zh=f"您待确认的授权申请已达{MAX_OPEN_ASKS}项，请先撤回不再需要的申请",
-                problem_en=f"{MAX_OPEN_ASKS} of your asks wait to be confirmed; withdraw those that are not needed any more",
-            )
+            raise HurenError(ErrorCode.TOO_MANY_OPEN_ASKS, limit=MAX_OPEN_ASKS)
         return Ask(mandate=mandate, pairing_code=code, confirm_by=last_day_to_confirm(at))
 
     async def confirm(

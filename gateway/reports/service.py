@@ -53,6 +53,7 @@ from gateway.reports.intake import Intake, request_digest
 from gateway.reports.progress import ended, may_close_by_itself, nothing_will_close, opened, progress
 from gateway.reports.questions import write_questions
 from gateway.reports.sealing import Sealer
+from gateway.reports.standing import StandingService
 from gateway.reports.watching import Watched
 from gateway.store.rows import LOOK_UP, REQUEST, AuditRow
 from gateway.store.store import RefusedLookUp, Store, StoredRequest, Try
@@ -61,6 +62,7 @@ from huren.change.v1 import change_pb2
 from huren.common.v1 import common_pb2
 from huren.fragment.v1 import query_pb2
 from huren.report.v1 import report_service_pb2 as wire
+from huren.report.v1 import report_status_pb2
 from runtime.clock import Clock
 from runtime.errors import StoreUnavailableError
 from signing import Signer, VerificationError, Verifier
@@ -138,6 +140,7 @@ class ReportService:
         *,
         intake: Intake,
         grants: Grants,
+        standing: StandingService,
         store: Store,
         queue: WorkQueue,
         fanout: FanOut,
@@ -153,6 +156,7 @@ class ReportService:
     ) -> None:
         self._intake = intake
         self._grants = grants
+        self._standing = standing
         self._store = store
         self._queue = queue
         self._fanout = fanout
@@ -210,13 +214,14 @@ class ReportService:
         return result
 
     async def get_report(self, report_number: str, caller: Caller) -> Sealed:
-        """An issued report about the caller, or issued to it under a grant that was not taken back.
+        """An issued report about the caller, or issued to it.
 
         Raises:
-            HurenError: REPORT_NOT_FOUND, for every number that is not a report of the caller's. GRANT_REVOKED.
+            HurenError: REPORT_NOT_FOUND, for every number that is not a report of the caller's. For who is not its subject also
+                GRANT_REVOKED, and REPORT_SUPERSEDED: details of what is out of date are the subject's only.
         """
         sealed = await self._store.find_report(report_number, reader=caller.uscc)
-        error = HurenError(ErrorCode.REPORT_NOT_FOUND) if sealed is None else await self._closed(report_number)
+        error = HurenError(ErrorCode.REPORT_NOT_FOUND) if sealed is None else await self._closed(report_number, caller)
         await self._store.record(
             AuditRow(
                 at=self._clock(),
@@ -232,15 +237,19 @@ class ReportService:
             raise RuntimeError("neither a report nor an error")
         return sealed
 
-    async def _closed(self, report_number: str) -> HurenError | None:
-        """Why a report is not given out any more to whom it was issued."""
+    async def _closed(self, report_number: str, caller: Caller) -> HurenError | None:
+        """Why a report is not given out any more to whom it was issued. Its subject may always read it."""
         request = await self._store.request_of_report(report_number)
-        if request is None or not request.ground.grant_id:
+        if request is None or request.subject.uscc == caller.uscc:
             return None
-        try:
-            await self._grants.still_in_force(request.ground.grant_id, self._clock())
-        except HurenError as error:
-            return error if error.code is ErrorCode.GRANT_REVOKED else None
+        if request.ground.grant_id:
+            try:
+                await self._grants.still_in_force(request.ground.grant_id, self._clock())
+            except HurenError as error:
+                if error.code is ErrorCode.GRANT_REVOKED:
+                    return error
+        if (await self._standing.standing(report_number)).state == report_status_pb2.REPORT_STATE_SUPERSEDED:
+            return HurenError(ErrorCode.REPORT_SUPERSEDED)
         return None
 
     async def find_request(self, request_id: str, caller: Caller) -> Result:

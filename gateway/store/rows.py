@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime
-from typing import Any, Final, NewType
+from datetime import datetime
+from typing import Final, NewType
 
 from sqlalchemy import func, insert, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.store import tables
+from runtime.rows import dialect as dialect
+from runtime.rows import instant as instant
+from runtime.rows import instant_text as instant_text
 
 Action = NewType("Action", str)
 """What an audit row is about."""
@@ -51,21 +53,6 @@ async def audit(connection: AsyncConnection, rows: Iterable[AuditRow]) -> None:
     values = [{name: getattr(row, name) for name in _AUDIT_FIELDS} | {"at": instant_text(row.at)} for row in rows]
     if values:
         await connection.execute(insert(tables.audit), values)
-
-
-def dialect(connection: AsyncConnection) -> Any:
-    """Both dialects write INSERT ... ON CONFLICT alike, but their types have nothing in common."""
-    return postgresql if connection.dialect.name == "postgresql" else sqlite
-
-
-def instant_text(at: datetime) -> str:
-    """An instant as the tables keep it: UTC, ISO 8601 to the microsecond with `Z`, so that texts compare as instants do."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-def instant(text: str) -> datetime:
-    """Reads what `instant_text` writes."""
-    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
 
 
 async def alone_with_subject(connection: AsyncConnection, uscc: str) -> None:

@@ -118,8 +118,8 @@ class StandingStore:
         """Keeps a change and does to the subject's reports what it does, in one transaction. A change that is kept does nothing.
 
         It is kept where the subject has no report too: one may be sealed just after. A report that is superseded gets further
-        reasons; one that was revoked gets none, because nothing alters any more where it stands. The owner is told once of each
-        report that becomes superseded.
+        reasons; one that was revoked gets none, because nothing alters any more where it stands. Whom it was
+        issued to is told once of each report that becomes superseded.
 
         Args:
             change: The change.
@@ -215,7 +215,7 @@ class StandingStore:
         )
 
     async def confirm(self, number: int, *, officer: str, at: datetime) -> Proposal:
-        """Confirms a proposal of another officer: the report is revoked, and its owner is told. The same officer may say it again.
+        """Confirms a proposal of another officer: the report is revoked; whom it was issued to is told. Twice is harmless.
 
         Raises:
             HurenError: REVOCATION_NOT_FOUND, REPORT_REVOKED, SECOND_OFFICER_NEEDED.
@@ -234,8 +234,7 @@ class StandingStore:
             )
             cause = f"revocation {number}".encode()
             await _add_reasons(connection, [(proposal.report_number, reason)], cause=cause, at=at)
-            notice = _notice(found.owner, wire.NOTICE_KIND_REPORT_REVOKED, proposal.report_number, at)
-            await add_notice(connection, notice)
+            await _tell(connection, wire.NOTICE_KIND_REPORT_REVOKED, proposal.report_number, at)
         return proposal
 
     async def withdraw(self, number: int, *, officer: str, at: datetime) -> None:
@@ -274,7 +273,7 @@ async def _alter_reports(connection: AsyncConnection, change: NewChange, judge_r
         for number, reason in reasons:
             if reason.state == _SUPERSEDED and number not in superseded:
                 kind = wire.NOTICE_KIND_REPORT_SUPERSEDED
-                await add_notice(connection, _notice(change.uscc, kind, number, change.received_at))
+                await _tell(connection, kind, number, change.received_at)
         altered += len(reasons)
         last = page[-1][0]
     return altered
@@ -331,8 +330,16 @@ async def _add_reasons(
         await connection.execute(insert(_standings), rows)
 
 
-def _notice(uscc: str, kind: wire.NoticeKind.ValueType, report_number: str, at: datetime) -> Notice:
-    return Notice(uscc=uscc, kind=kind, at=at, report_number=report_number)
+async def _tell(connection: AsyncConnection, kind: wire.NoticeKind.ValueType, report_number: str, at: datetime) -> None:
+    """Tells whom the report was issued to: the subject, or who asked under its grant."""
+    request = tables.requests
+    found = (
+        select(request.c.applicant)
+        .join(_reports, _reports.c.request_id == request.c.request_id)
+        .where(_reports.c.report_number == report_number)
+    )
+    applicant = (await connection.execute(found)).scalar_one()
+    await add_notice(connection, Notice(uscc=applicant, kind=kind, at=at, report_number=report_number))
 
 
 async def _report(connection: AsyncConnection, report_number: str) -> _Report:

@@ -28,6 +28,7 @@ from sqlalchemy import (
 
 from runtime.clock import Clock, system_clock
 from runtime.database import Database, take_turns
+from runtime.feeds.tables import FEEDS
 from runtime.migrations import TableSet, migrate
 
 metadata: Final = MetaData()
@@ -522,6 +523,7 @@ async def prepare(database: Database, *, clock: Clock = system_clock) -> None:
     from gateway.store.epochs import CREATED, begin_epoch, find_epoch  # noqa: PLC0415  # it writes to these tables
 
     await migrate(database, TABLES)
+    await migrate(database, FEEDS)
     async with database.write() as connection:
         await take_turns(connection)
         if await find_epoch(connection) is None:

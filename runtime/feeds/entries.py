@@ -10,8 +10,8 @@ from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contract.province import Province
-from runtime.feeds.rows import alone_with, dialect, instant, instant_text
 from runtime.feeds.tables import cursors, entries, receipts
+from runtime.rows import alone_with, dialect, instant, instant_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,8 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from contract.feed import Place
 from contract.province import Province
 from huren.feed.v1 import feed_pb2
-from runtime.feeds.rows import alone_with, instant, instant_text
 from runtime.feeds.tables import parked, places, taken
+from runtime.rows import alone_with, instant, instant_text
 from signing import VerifiedPayload
 
 _MOST: Final = 2**63 - 1

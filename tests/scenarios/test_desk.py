@@ -21,11 +21,11 @@ from typer.testing import CliRunner
 
 from cli.federation import SEED, SIZE, Running, federation
 from cli.main import _MAX_DIRT, app
-from cli.quarantine import safe_cell
 from cli.report import Asked, check, open_document, request
 from contract.days import DayRange
 from contract.province import Province
 from contract.report_check import CheckedReport
+from contract.spreadsheet import safe_cell
 from contract.uscc import Uscc
 from huren.desk.v1 import desk_service_pb2 as wire
 from huren.desk.v1 import desk_service_pb2_grpc

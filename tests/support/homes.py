@@ -7,7 +7,7 @@ asked over HTTP; tests are the same for both.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Callable, Collection, Mapping
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -16,13 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contract.errors import HurenError
 from contract.province import Province
 from contract.registry import Registry, RegistryEntry
 from contract.uscc import Uscc
 from gateway.api.home_servicer import HomeServicer
-from gateway.domain.grounds import NoGrants
+from gateway.authorisations.in_force import AuthorisationFeed, HomeGrants
 from gateway.domain.request import Caller, ReportRequest
 from gateway.federation.directory import LiveDirectory, Member, directory_json
 from gateway.federation.gateways import GrpcGateways
@@ -263,6 +264,19 @@ async def plugged_together(
         catalogues=federation.catalogues,
         members=members,
         transfers=transfers,
-        grants=NoGrants(),
+        grants=HomeGrants(database=database, signer=federation.signer(province, GATEWAY), feed=Unheard()),
     )
     return intake, transfers
+
+
+class Unheard(AuthorisationFeed):
+    """A feed that nobody takes."""
+
+    async def append(self, connection: AsyncConnection, statement_envelope: bytes, at: datetime) -> None:
+        del connection, statement_envelope, at
+
+    async def push_all(self, timeout_s: float) -> None:
+        del timeout_s
+
+    async def receipts(self, statement_ids: Sequence[bytes]) -> Mapping[bytes, Mapping[Province, datetime]]:
+        return {statement_id: {} for statement_id in statement_ids}

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+from cryptography import x509
 from sqlalchemy import select
 
 from contract.catalogue import CellKey
@@ -25,7 +26,7 @@ from contract.outcome import Outcome, Question
 from contract.province import Province
 from contract.registry import Registry, RegistryEntry
 from contract.uscc import Uscc
-from gateway.bootstrap import Parts, Services, compose, neighbours_of
+from gateway.composition import Parts, People, Services, compose, neighbours_of
 from gateway.federation.breaker import BreakerPolicy
 from gateway.federation.directory import FixedDirectory, Member
 from gateway.federation.gateways import Gateways, GatewayUnknownError
@@ -260,8 +261,10 @@ async def live_federation(
     patience: timedelta = PATIENCE,
     production: bool = False,
     breaker_policy: BreakerPolicy | None = None,
+    people: People | None = None,
+    trusted_proxies: int = 0,
 ) -> AsyncGenerator[Live]:
-    """Starts adapters and a gateway of Beijing; stops them at the end."""
+    """Starts adapters and a gateway of Beijing; stops them at the end. Its public address is composed and not served."""
     federation = federation or Federation()
     provinces = {province: Counterpart() for province in Province}
     registry = TableOfSubjects(registry_entry())
@@ -306,7 +309,10 @@ async def live_federation(
             trust_directory=folder / "trust",
             public_url=lambda: "https://huren.example",
             officers=frozenset(OFFICERS),
+            enterprise_authorities=x509.load_pem_x509_certificates(pki.root(Authority.CLIENTS).read_bytes()),
             breaker_policy=breaker_policy or BreakerPolicy(),
+            people=people,
+            trusted_proxies=trusted_proxies,
         )
         services = compose(parts, neighbours_of(parts), recorder)
         gateway = GrpcServer(

@@ -238,6 +238,18 @@ async def test_each_side_lists_its_own_newest_first(home: GrantingHome) -> None:
     assert await ids(RECEIVED, SUBJECT_CODE) == await ids(GIVEN, BANK) == []
 
 
+async def test_one_grant_is_found_by_both_its_sides_and_by_nobody_else(home: GrantingHome) -> None:
+    given = await home.give()
+
+    for code in (SUBJECT_CODE, BANK):
+        found = await home.service.find(given.grant_statement_id, enterprise(code))
+        assert found.grant_envelope == given.grant_envelope
+    for grant_id, code in ((given.grant_statement_id, STRANGER), (bytes(32), SUBJECT_CODE)):
+        with pytest.raises(HurenError) as caught:
+            await home.service.find(grant_id, enterprise(code))
+        assert caught.value.code is ErrorCode.GRANT_NOT_FOUND
+
+
 async def test_the_statement_id_is_that_of_the_envelope(home: GrantingHome) -> None:
     grant = await home.give()
     decoded = decode_envelope(grant.grant_envelope)

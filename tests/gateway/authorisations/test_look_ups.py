@@ -18,8 +18,9 @@ from contract.days import from_timestamp
 from contract.errors import ErrorCode
 from contract.outcome import Outcome, Question, Refused, Unavailable, UnavailableReason
 from contract.province import Province
+from contract.spreadsheet import safe_cell
 from gateway.authorisations import look_ups as module
-from gateway.authorisations.look_ups import MOST, LookUps, safe_cell
+from gateway.authorisations.look_ups import MOST, LookUps
 from gateway.domain.request import Ground, RequestId, RequestState
 from gateway.store import look_ups as store
 from gateway.store import tables

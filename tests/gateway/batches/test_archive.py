@@ -11,8 +11,9 @@ import pytest
 
 from contract.errors import ErrorCode, HurenError
 from contract.report_check import ReportError, ReportFault
+from contract.spreadsheet import safe_cell
 from contract.uscc import Uscc
-from gateway.batches.archive import TABLE_NAME, safe_cell
+from gateway.batches.archive import TABLE_NAME
 from gateway.batches.callers import BatchCaller
 from huren.report.v1 import report_service_pb2 as wire
 from huren.report.v1 import report_status_pb2

@@ -123,7 +123,7 @@ async def test_nobody_has_more_open_asks_than_allowed_also_at_the_same_time(met:
     answers = await asyncio.gather(*asks, return_exceptions=True)
 
     refused = [answer for answer in answers if isinstance(answer, HurenError)]
-    assert [error.code for error in refused] == [ErrorCode.MALFORMED_REQUEST] * 3
+    assert [error.code for error in refused] == [ErrorCode.TOO_MANY_OPEN_ASKS] * 3
     async with met.database.read() as connection:
         assert (
             await connection.execute(select(func.count()).select_from(tables.mandates))
@@ -135,7 +135,7 @@ async def test_asks_that_were_withdrawn_or_lapsed_are_open_no_more(met: Home) ->
     asked = [await met.agents.ask(AGENT, uscc(number), EVERYTHING) for number in range(MAX_OPEN_ASKS)]
     await met.agents.withdraw(AGENT, asked[0].mandate)
     await met.agents.ask(AGENT, ENTERPRISE, EVERYTHING)
-    assert await refusal(met.agents.ask(AGENT, ENTERPRISE, EVERYTHING)) == (ErrorCode.MALFORMED_REQUEST, "")
+    assert await refusal(met.agents.ask(AGENT, ENTERPRISE, EVERYTHING)) == (ErrorCode.TOO_MANY_OPEN_ASKS, "")
 
     met.now += timedelta(days=ASK_DAYS + 1)
 

@@ -1,4 +1,4 @@
-"""What both sides' SQL shares: how instants are written, and taking turns."""
+"""What all SQL shares: how instants are written, what the two databases spell differently, and taking turns."""
 
 from __future__ import annotations
 

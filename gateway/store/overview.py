@@ -1,0 +1,93 @@
+"""Lists of what was issued to a unit and of what it asked for, newest first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Select, or_, select
+
+from gateway.domain.overview import ReportLine, RequestLine
+from gateway.domain.request import RequestId, RequestState
+from gateway.store import tables
+from gateway.store.rows import instant
+from huren.common.v1 import common_pb2
+from runtime.database import Database
+
+_reports = tables.reports
+_requests = tables.requests
+
+
+class OverviewStore:
+    """Reads lists."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def reports(self, applicant: str, *, before: str, limit: int) -> Sequence[ReportLine]:
+        """Reports that were issued to a unit.
+
+        Args:
+            applicant: The unit's code.
+            before: Only those that come after this report number in the list; empty: from the beginning.
+            limit: How many at most.
+        """
+        of_unit = (
+            select(
+                _reports.c.report_number,
+                _reports.c.issued_at,
+                _requests.c.request_id,
+                _requests.c.subject,
+                _requests.c.basis,
+                _requests.c.grant_id,
+                _requests.c.first_day,
+                _requests.c.last_day,
+            )
+            .join(_requests, _requests.c.request_id == _reports.c.request_id)
+            .where(_requests.c.applicant == applicant)
+        )
+        # Numbers of one home grow with the time of issue.
+        found = of_unit if not before else of_unit.where(_reports.c.report_number < before)
+        async with self._database.read() as connection:
+            rows = (await connection.execute(found.order_by(_reports.c.report_number.desc()).limit(limit))).all()
+        return [
+            ReportLine(
+                report_number=row.report_number,
+                issued_at=instant(row.issued_at),
+                request_id=RequestId(row.request_id),
+                subject=common_pb2.Subject.FromString(row.subject),
+                basis=row.basis,
+                grant_id=row.grant_id,
+                window=common_pb2.Window(first_day=row.first_day, last_day=row.last_day),
+            )
+            for row in rows
+        ]
+
+    async def requests(self, applicant: str, *, before: str, limit: int) -> Sequence[RequestLine]:
+        """What a unit asked for; `before` is a 受理编号, otherwise as `reports`."""
+        found: Select[tuple[str, str, str, bytes, int]] = select(
+            _requests.c.request_id, _requests.c.opened_at, _requests.c.state, _requests.c.subject, _requests.c.basis
+        ).where(_requests.c.applicant == applicant)
+        if before:
+            last = select(_requests.c.opened_at).where(
+                _requests.c.request_id == before, _requests.c.applicant == applicant
+            )
+            opened = last.scalar_subquery()
+            found = found.where(
+                or_(
+                    _requests.c.opened_at < opened,
+                    (_requests.c.opened_at == opened) & (_requests.c.request_id < before),
+                )
+            )
+        ordered = found.order_by(_requests.c.opened_at.desc(), _requests.c.request_id.desc()).limit(limit)
+        async with self._database.read() as connection:
+            rows = (await connection.execute(ordered)).all()
+        return [
+            RequestLine(
+                request_id=RequestId(row.request_id),
+                opened_at=instant(row.opened_at),
+                state=RequestState(row.state),
+                subject=common_pb2.Subject.FromString(row.subject),
+                basis=row.basis,
+            )
+            for row in rows
+        ]
