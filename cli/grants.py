@@ -233,7 +233,7 @@ def grant_lines(grant: wire.GivenGrant) -> Iterator[str]:
     yield f"授权 grant {grant.grant_statement_id.hex()}"
     yield f"  {state.zh} {state.en}   {terms.subject.name} → {terms.grantee.name}"
     domains = "、".join(names.get(one, one) for one in dict.fromkeys(key.domain for key in terms.cells))
-    yield f"  用途 {PURPOSES[terms.purpose] or '未说明'}   领域 {domains}"
+    yield f"  用途 {PURPOSES.get(terms.purpose) or '未说明'}   领域 {domains}"
     yield f"  已用{grant.uses}次，共{terms.max_uses}次   授权至{terms.expires_on}"
     for origin in grant.origins:
         received = _time(origin, "grant_received_at") or "尚未 not yet"
@@ -279,7 +279,7 @@ def look_up_lines(one: wire.LookUp) -> Iterator[str]:
     who = "，".join(part for part in (one.unit, one.post) if part)
     yield f"{local_time(one.at)}  {who}  {basis.zh} {basis.en}，{channel.zh} {channel.en}"
     reason = f"（{one.reason}）" if one.reason else ""
-    yield f"    用途 {PURPOSES[one.purpose] or '未说明'}   {result.zh} {result.en}{reason}"
+    yield f"    用途 {PURPOSES.get(one.purpose) or '未说明'}   {result.zh} {result.en}{reason}"
     if one.matter_number:
         yield f"    事项编号 {one.matter_number}"
     answered = "、".join(

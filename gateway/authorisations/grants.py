@@ -183,7 +183,7 @@ class GrantService:
     # --- Giving -------------------------------------------------------------------------------------------------------------
 
     async def give(self, request: wire.GiveGrantRequest, caller: Caller) -> wire.GivenGrant:
-        """Gives a grant: takes the text as the subject signed it. The same terms again give the same grant, as it stands now.
+        """Gives a grant: takes the text as the subject signed it, and tells the origins. The same terms again give the same grant.
 
         Raises:
             HurenError: NOT_PERMITTED, GRANT_TERMS_UNACCEPTABLE, CONSENT_NOT_ACCEPTED; as `Intake.still_entitled`.
@@ -205,6 +205,7 @@ class GrantService:
         except HurenError as error:
             await self._record_refusal(error.code, caller, at)
             raise
+        await self._feed.push_all(_TELLING_S)
         return await self._told(given)
 
     async def _accept(
@@ -242,7 +243,7 @@ class GrantService:
             max_uses=terms.max_uses,
             expires_on=parse_day(terms.expires_on),
             envelope=statement.envelope,
-            given_by=caller.reference,
+            given_by=caller.actor or caller.reference,
             given_at=at,
         )
         async with self._database.write() as connection:
@@ -288,7 +289,7 @@ class GrantService:
             grant.statement_id,
             statement_id=statement.statement_id,
             envelope=statement.envelope,
-            revoked_by=caller.reference,
+            revoked_by=caller.actor or caller.reference,
             at=at,
         )
         await audit(connection, (_line("revoked", grant.uscc, caller, at, statement_id=grant.statement_id),))

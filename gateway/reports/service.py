@@ -673,7 +673,7 @@ class ReportService:
             actor=caller.actor,
             unit=caller.unit,
             post=caller.post,
-            purpose=message.purpose,
+            purpose=message.purpose or query_pb2.PURPOSE_NOT_STATED,
             basis=message.basis or caller.basis,
             grant_id=message.grant_statement_id,
             matter_number=caller.matter_number,
