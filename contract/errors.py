@@ -415,8 +415,8 @@ ERROR_TABLE: Final[dict[ErrorCode, ErrorRow]] = {
     ),
     ErrorCode.REPORT_REVOKED: ErrorRow(
         _REQUESTER, _NEVER, _FAILED_PRECONDITION, 422,
-        "该报告已作废，不能再次办理。",
-        "The report was revoked already; nothing more can be done to it.",
+        "该报告已作废，不再提供，也不能再次办理。",
+        "The report was revoked: it is not handed out any more, and nothing more can be done to it.",
     ),
     ErrorCode.REPORT_SUPERSEDED: ErrorRow(
         _REQUESTER, _NEVER, _FAILED_PRECONDITION, 409,

@@ -86,7 +86,7 @@ class Intake:
         subject = await self.still_entitled(uscc, at)
         return ReportRequest(
             idempotency_key=request.idempotency_key,
-            digest=request_digest(request),
+            digest=request_digest(request, caller),
             subject=subject,
             window=window.to_wire(),
             cells=cells,
@@ -189,8 +189,8 @@ class Intake:
         )
 
 
-def request_digest(request: wire.RequestReportRequest) -> bytes:
-    """What makes two requests the same: everything the caller chose, in one spelling, but the key itself."""
+def request_digest(request: wire.RequestReportRequest, caller: Caller) -> bytes:
+    """What makes two requests the same: all that the caller chose, in one spelling, but the key itself; and an officer's matter."""
     chosen = wire.RequestReportRequest()
     chosen.CopyFrom(request)
     chosen.DiscardUnknownFields()
@@ -200,7 +200,8 @@ def request_digest(request: wire.RequestReportRequest) -> bytes:
     chosen.uscc = fold(request.uscc)
     chosen.domains.sort()
     chosen.kinds.sort()
-    return hashlib.sha256(chosen.SerializeToString(deterministic=True)).digest()
+    matter = caller.matter_number.encode()
+    return hashlib.sha256(chosen.SerializeToString(deterministic=True) + (b"\0" + matter if matter else b"")).digest()
 
 
 _KIND_OF_CLASS: Final = {

@@ -37,7 +37,7 @@ class Overview:
         Raises:
             StoreUnavailableError: The store cannot be read.
         """
-        lines = await self._store.reports(caller.uscc, before=before, limit=min(limit, PAGE))
+        lines = await self._store.reports(caller.uscc, caller.matter_number, before=before, limit=min(limit, PAGE))
         return [ReportEntry(line, (await self._standing.standing(line.report_number)).state) for line in lines]
 
     async def requests(self, caller: Caller, *, before: str = "", limit: int = PAGE) -> Sequence[RequestLine]:
@@ -46,4 +46,4 @@ class Overview:
         Raises:
             StoreUnavailableError: The store cannot be read.
         """
-        return await self._store.requests(caller.uscc, before=before, limit=min(limit, PAGE))
+        return await self._store.requests(caller.uscc, caller.matter_number, before=before, limit=min(limit, PAGE))

@@ -52,17 +52,17 @@ from gateway.reports.fanout import FanOut
 from gateway.reports.intake import Intake, request_digest
 from gateway.reports.progress import ended, may_close_by_itself, nothing_will_close, opened, progress
 from gateway.reports.questions import write_questions
+from gateway.reports.reading import Reading, is_for
 from gateway.reports.sealing import Sealer
 from gateway.reports.standing import StandingService
 from gateway.reports.watching import Watched
-from gateway.store.rows import LOOK_UP, REQUEST, AuditRow
+from gateway.store.rows import REQUEST, AuditRow
 from gateway.store.store import RefusedLookUp, Store, StoredRequest, Try
 from gateway.store.work import COMPLETE, Work, WorkQueue
 from huren.change.v1 import change_pb2
 from huren.common.v1 import common_pb2
 from huren.fragment.v1 import query_pb2
 from huren.report.v1 import report_service_pb2 as wire
-from huren.report.v1 import report_status_pb2
 from runtime.clock import Clock
 from runtime.errors import StoreUnavailableError
 from signing import Signer, VerificationError, Verifier
@@ -79,6 +79,17 @@ _SHARE_FOR_PROVINCES: Final = 0.9
 
 _TELLING_S: Final = 2.0
 """How long a try waits for the origins to take what they do not know of its grant."""
+
+_NO_REFUSAL: Final = frozenset(
+    {
+        ErrorCode.REQUEST_IN_PROGRESS,
+        ErrorCode.IDEMPOTENCY_KEY_REUSED,
+        ErrorCode.OVERLOADED,
+        ErrorCode.STORE_UNAVAILABLE,
+        ErrorCode.INTERNAL,
+    }
+)
+"""Errors that say nothing about whether the caller may ask: no look-up was refused."""
 
 _GROUND_ENDED: Final = frozenset({ErrorCode.GRANT_REVOKED, ErrorCode.GRANT_EXPIRED})
 
@@ -156,7 +167,7 @@ class ReportService:
     ) -> None:
         self._intake = intake
         self._grants = grants
-        self._standing = standing
+        self._reading = Reading(store=store, grants=grants, standing=standing, clock=clock)
         self._store = store
         self._queue = queue
         self._fanout = fanout
@@ -199,7 +210,7 @@ class ReportService:
                 if result is None:
                     raise
                 return result
-            result = await self._first_try(accepted, give_up_at)
+            result = await self._first_try(accepted, caller, give_up_at)
         except HurenError as error:
             self._observer.ended(error.code)
             await self._record_error(error.code, message, caller)
@@ -217,40 +228,10 @@ class ReportService:
         """An issued report about the caller, or issued to it.
 
         Raises:
-            HurenError: REPORT_NOT_FOUND, for every number that is not a report of the caller's. For who is not its subject also
-                GRANT_REVOKED, and REPORT_SUPERSEDED: details of what is out of date are the subject's only.
+            HurenError: REPORT_NOT_FOUND, for every number that is not a report for the caller. For who is not its subject also
+                GRANT_REVOKED, REPORT_REVOKED, REPORT_SUPERSEDED.
         """
-        sealed = await self._store.find_report(report_number, reader=caller.uscc)
-        error = HurenError(ErrorCode.REPORT_NOT_FOUND) if sealed is None else await self._closed(report_number, caller)
-        await self._store.record(
-            AuditRow(
-                at=self._clock(),
-                action=LOOK_UP,
-                result=error.code if error else report_number,
-                caller=caller.reference,
-                uscc=caller.uscc,
-            )
-        )
-        if error is not None:
-            raise error
-        if sealed is None:
-            raise RuntimeError("neither a report nor an error")
-        return sealed
-
-    async def _closed(self, report_number: str, caller: Caller) -> HurenError | None:
-        """Why a report is not given out any more to whom it was issued. Its subject may always read it."""
-        request = await self._store.request_of_report(report_number)
-        if request is None or request.subject.uscc == caller.uscc:
-            return None
-        if request.ground.grant_id:
-            try:
-                await self._grants.still_in_force(request.ground.grant_id, self._clock())
-            except HurenError as error:
-                if error.code is ErrorCode.GRANT_REVOKED:
-                    return error
-        if (await self._standing.standing(report_number)).state == report_status_pb2.REPORT_STATE_SUPERSEDED:
-            return HurenError(ErrorCode.REPORT_SUPERSEDED)
-        return None
+        return await self._reading.by_number(report_number, caller)
 
     async def find_request(self, request_id: str, caller: Caller) -> Result:
         """How a request of the caller's stands.
@@ -258,7 +239,7 @@ class ReportService:
         Raises:
             HurenError: REQUEST_NOT_FOUND, for every id that is not a request of the caller's.
         """
-        return await self._result(await self._request_of(request_id, caller))
+        return await self._given(await self._request_of(request_id, caller), caller)
 
     async def watch(self, request_id: str, caller: Caller) -> AsyncIterator[Result]:
         """How a request of the caller's stands, now and each time that it changes, until it has ended.
@@ -272,7 +253,7 @@ class ReportService:
                 request = await self._request_of(request_id, caller)
                 if request.version != seen:
                     seen = request.version
-                    yield await self._result(request)
+                    yield await self._given(request, caller)
                     if request.state is not RequestState.OPEN:
                         return
                 await changed()
@@ -286,7 +267,7 @@ class ReportService:
         request = await self._request_of(request_id, caller)
         if request.state is RequestState.OPEN:
             request = await self._end(request, RequestState.CANCELLED, EndReason.APPLICANT)
-        result = await self._result(request)
+        result = await self._given(request, caller)
         if isinstance(result, wire.OpenRequest):
             raise RuntimeError(f"request {request_id} was ended and is open")  # noqa: TRY004  # not of a wrong type: impossible
         return result
@@ -345,15 +326,15 @@ class ReportService:
     async def _answered_before(self, message: wire.RequestReportRequest, caller: Caller) -> Result | None:
         """How the same request ended, where it ended before something made it unacceptable."""
         request = await self._store.find_request(caller.reference, message.idempotency_key)
-        if request is None or request.digest != request_digest(message) or request.state is RequestState.OPEN:
+        if request is None or request.digest != request_digest(message, caller) or request.state is RequestState.OPEN:
             return None
-        return await self._result(request)
+        return await self._given(request, caller)
 
-    async def _first_try(self, accepted: ReportRequest, give_up_at: float) -> Result:
+    async def _first_try(self, accepted: ReportRequest, caller: Caller, give_up_at: float) -> Result:
         with self._step(Step.OPEN):
             request, is_new = await self._open(accepted)
         if request.state is not RequestState.OPEN:
-            return await self._result(request)
+            return await self._given(request, caller)
         async with self._tries.alone_with(request.request_id):
             work = (
                 self._queue.held(COMPLETE, request.request_id, request.opened_at)
@@ -364,10 +345,13 @@ class ReportService:
                 request = await self._reloaded(request)
                 if request.state is RequestState.OPEN:
                     raise HurenError(ErrorCode.REQUEST_IN_PROGRESS, retry_after=timedelta(seconds=1))
-                return await self._result(request)
+                return await self._given(request, caller)
             async with self._held(work):
                 request = await self._renewed(request, accepted.subject)
-                return await self._try(request, work, give_up_at, is_new=is_new, tell=False)
+                result = await self._try(request, work, give_up_at, is_new=is_new, tell=False)
+        if isinstance(result, Sealed):  # the subject may have taken its grant back since
+            await self._reading.require_open(result, request, caller, is_new=True)
+        return result
 
     async def _open(self, accepted: ReportRequest) -> tuple[StoredRequest, bool]:
         """Finds the request that an earlier try opened under this key, or opens it. True: it is new."""
@@ -426,11 +410,20 @@ class ReportService:
         return await self._store.renew_subject(request, subject)
 
     async def _try(self, request: StoredRequest, work: Work, give_up_at: float, *, is_new: bool, tell: bool) -> Result:
+        """Tries once. Where nothing may be asked under the grant any more, the request ends."""
+        try:
+            return await self._tried(request, work, give_up_at, is_new=is_new, tell=tell)
+        except HurenError as error:
+            if error.code not in _GROUND_ENDED:
+                raise
+            return await self._result(await self._end(request, RequestState.AUTHORISATION_ENDED, error.code))
+
+    async def _tried(
+        self, request: StoredRequest, work: Work, give_up_at: float, *, is_new: bool, tell: bool
+    ) -> Result:
         catalogue = self._catalogue_of(request)
         self._require_verified(catalogue)
-        ended = await self._ended_ground(request)
-        if ended is not None:
-            return await self._result(await self._end(request, RequestState.AUTHORISATION_ENDED, ended.code))
+        await self._prepare_ground(request)
         with self._step(Step.RECALL):
             attempts = {} if is_new else await self._store.attempts(request.request_id)
             recalled = [] if is_new else await self._recall(request, catalogue)
@@ -547,16 +540,15 @@ class ReportService:
         if request.ground.grant_id:
             await self._grants.require_in_force(connection, request.ground.grant_id, at)
 
-    async def _ended_ground(self, request: StoredRequest) -> HurenError | None:
-        """Why nothing may be asked for this request any more. Where it may, origins are told what they do not know of the grant."""
-        if not request.ground.grant_id:
-            return None
-        try:
+    async def _prepare_ground(self, request: StoredRequest) -> None:
+        """Refuses where nothing may be asked any more; tells the origins what they do not know of the grant yet.
+
+        Raises:
+            HurenError: GRANT_REVOKED, GRANT_EXPIRED.
+        """
+        if request.ground.grant_id:
             await self._grants.still_in_force(request.ground.grant_id, self._clock())
-        except HurenError as error:
-            return error
-        await self._grants.tell_origins(_TELLING_S)
-        return None
+            await self._grants.tell_origins(_TELLING_S)
 
     async def _end(
         self, request: StoredRequest, state: RequestState, reason: str, outcomes: Sequence[Outcome] = ()
@@ -572,6 +564,13 @@ class ReportService:
         self._watched.changed()
         return result if isinstance(result, Sealed) else await self._result(result)
 
+    async def _given(self, request: StoredRequest, caller: Caller) -> Result:
+        """How a request stands, for somebody who asks. A report is handed out to who may still have it, and to nobody else."""
+        result = await self._result(request)
+        if isinstance(result, Sealed):
+            await self._reading.require_open(result, request, caller)
+        return result
+
     async def _result(self, request: StoredRequest) -> Result:
         if request.state is RequestState.OPEN:
             return request.progress or opened(request)
@@ -584,7 +583,7 @@ class ReportService:
 
     async def _request_of(self, request_id: str, caller: Caller) -> StoredRequest:
         request = await self._store.load_request(request_id)
-        if request is None or request.caller != caller.reference:
+        if request is None or request.caller != caller.reference or not is_for(request, caller):
             raise HurenError(ErrorCode.REQUEST_NOT_FOUND)
         return request
 
@@ -658,14 +657,25 @@ class ReportService:
             at=at,
             patience=timedelta(seconds=give_up_at - monotonic()),
         )
-        await self._store.record_queries(request, questions, at=at)
+        # In the transaction that keeps them: what was taken back before that commits is not asked under any more.
+        await self._store.record_queries(
+            request,
+            questions,
+            at=at,
+            is_allowed=lambda connection: self._require_ground(connection, request, at),
+        )
         return questions
+
+    async def record_refusal(self, message: wire.RequestReportRequest, caller: Caller, code: ErrorCode) -> None:
+        """Keeps that somebody was refused before the request came so far, for the subject to see (谁查询过我)."""
+        await self._record_error(code, message, caller)
 
     async def _record_error(self, code: ErrorCode, message: wire.RequestReportRequest, caller: Caller) -> None:
         """The audit row of a request that was not served. Another subject is not named in it: it is told itself (谁查询过我)."""
         at, uscc = self._clock(), fold(message.uscc)
         own = uscc == caller.uscc
         row = AuditRow(at=at, action=REQUEST, result=code, caller=caller.reference, uscc=caller.uscc if own else "")
+        by_grant = message.basis == query_pb2.AUTHORISATION_BASIS_GRANT
         refused = RefusedLookUp(
             at=at,
             uscc=uscc,
@@ -674,14 +684,15 @@ class ReportService:
             unit=caller.unit,
             post=caller.post,
             purpose=message.purpose or query_pb2.PURPOSE_NOT_STATED,
-            basis=message.basis or caller.basis,
+            basis=query_pb2.AUTHORISATION_BASIS_GRANT if by_grant else caller.basis,
             grant_id=message.grant_statement_id,
             matter_number=caller.matter_number,
             channel=caller.channel,
             reason=code,
         )
+        is_look_up = code not in _NO_REFUSAL and is_subject_code(uscc) and (not own or bool(caller.actor))
         try:
-            await self._store.record_refused(row, refused if not own and is_subject_code(uscc) else None)
+            await self._store.record_refused(row, refused if is_look_up else None)
         except StoreUnavailableError:
             _log.warning("audit row of a refused request was lost", code=code)
 

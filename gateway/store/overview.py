@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Select, or_, select
+from sqlalchemy import ColumnElement, Select, or_, select
 
 from gateway.domain.overview import ReportLine, RequestLine
 from gateway.domain.request import RequestId, RequestState
@@ -23,11 +23,12 @@ class OverviewStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def reports(self, applicant: str, *, before: str, limit: int) -> Sequence[ReportLine]:
+    async def reports(self, applicant: str, matter_number: str, *, before: str, limit: int) -> Sequence[ReportLine]:
         """Reports that were issued to a unit.
 
         Args:
             applicant: The unit's code.
+            matter_number: Of an officer's matter: what was asked in it. Empty: what the unit asked for otherwise.
             before: Only those that come after this report number in the list; empty: from the beginning.
             limit: How many at most.
         """
@@ -43,7 +44,7 @@ class OverviewStore:
                 _requests.c.last_day,
             )
             .join(_requests, _requests.c.request_id == _reports.c.request_id)
-            .where(_requests.c.applicant == applicant)
+            .where(_requests.c.applicant == applicant, _in_matter(matter_number))
         )
         # Numbers of one home grow with the time of issue.
         found = of_unit if not before else of_unit.where(_reports.c.report_number < before)
@@ -62,11 +63,11 @@ class OverviewStore:
             for row in rows
         ]
 
-    async def requests(self, applicant: str, *, before: str, limit: int) -> Sequence[RequestLine]:
+    async def requests(self, applicant: str, matter_number: str, *, before: str, limit: int) -> Sequence[RequestLine]:
         """What a unit asked for; `before` is a 受理编号, otherwise as `reports`."""
         found: Select[tuple[str, str, str, bytes, int]] = select(
             _requests.c.request_id, _requests.c.opened_at, _requests.c.state, _requests.c.subject, _requests.c.basis
-        ).where(_requests.c.applicant == applicant)
+        ).where(_requests.c.applicant == applicant, _in_matter(matter_number))
         if before:
             last = select(_requests.c.opened_at).where(
                 _requests.c.request_id == before, _requests.c.applicant == applicant
@@ -91,3 +92,7 @@ class OverviewStore:
             )
             for row in rows
         ]
+
+
+def _in_matter(matter_number: str) -> ColumnElement[bool]:
+    return _requests.c.matter_number == matter_number

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contract.admission import open_answer
 from contract.days import from_timestamp
@@ -125,7 +126,11 @@ def silent(_: GrantingHome, asked_for: Question) -> Outcome:
 async def tried(home: GrantingHome, request: StoredRequest, outcomes: list[Outcome]) -> None:
     """One try of a request that stays open."""
     questions = [outcome.question for outcome in outcomes if outcome.question is not None]
-    await Store(home.database).record_queries(request, questions, at=home.now)
+
+    async def allowed(_: AsyncConnection) -> None:
+        """Nobody forbids it."""
+
+    await Store(home.database).record_queries(request, questions, at=home.now, is_allowed=allowed)
     work = queue_of(home).held(COMPLETE, request.request_id, request.opened_at)
     progress = report_service_pb2.OpenRequest(request_id=request.request_id)
     await Store(home.database).record_try(

@@ -91,7 +91,7 @@ class Shop:
                 f"{number:032x}", message, caller, wire.OpenRequest(request_id=f"{number:032x}")
             )
         request = self.opened[scope]
-        if request_digest(request.message) != request_digest(message):
+        if request_digest(request.message, caller) != request_digest(message, caller):
             self.calls["reused"] += 1
             raise HurenError(ErrorCode.IDEMPOTENCY_KEY_REUSED)
         self._hook("opened", code)
