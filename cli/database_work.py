@@ -15,6 +15,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, ConfigDict
 from rich.table import Table
+from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.hebei.source import store_url_beside
@@ -27,6 +28,7 @@ from gateway.store.epochs import RESTORED, begin_epoch
 from gateway.store.retention import RetentionFileError, RetentionRules, apply_retention
 from gateway.store.rows import Action, AuditRow, audit
 from gateway.store.tables import TABLES as GATEWAY
+from gateway.store.tables import logins, sessions
 from runtime.backup import BackupError, Manifest, back_up, read_manifest, restore
 from runtime.clock import system_clock
 from runtime.database import Database, open_database
@@ -207,9 +209,14 @@ def _unusable(config: Path, key: str, expected: str, got: str) -> SettingsError:
 
 
 def _begin_again(at: datetime) -> Callable[[AsyncConnection], Awaitable[None]]:
-    """A restored gateway lives anew, and its audit says so."""
+    """A restored gateway lives anew, and its audit says so.
+
+    Nobody is logged in any more: a session that was ended after the backup was made would be good again.
+    """
 
     async def then(connection: AsyncConnection) -> None:
+        for table in (sessions, logins):
+            await connection.execute(delete(table))
         epoch = await begin_epoch(connection, RESTORED, at=at)
         await audit(connection, (AuditRow(at=at, action=RESTORE, result=f"epoch {epoch}"),))
 

@@ -2,7 +2,8 @@
 
 `_serve` is the list, from outside to inside:
 
-1. Telemetry: every call is counted, timed and logged in one line, without any of its payload.
+1. Telemetry: every call is counted, timed and logged in one line, without any of its payload,
+   and with an enterprise's code masked.
 2. Translation: whatever goes wrong inside becomes an error of the table. An exception that nobody foresaw is logged with its trace
    and tells the peer nothing but INTERNAL.
 3. Gate: no more calls at a time than the process can work on (OVERLOADED), and none any more once it stops (SHUTTING_DOWN).
@@ -38,9 +39,10 @@ from contract.errors import ErrorCode, HurenError, Origin
 from contract.payloads import PayloadError, check_constraints
 from contract.province import Province
 from contract.reasons import broken
+from contract.uscc import mask
 from runtime.errors import StoreUnavailableError
 from runtime.grpc_errors import status_code, status_metadata
-from runtime.identity import peer_identity
+from runtime.identity import EnterprisePeer, peer_identity
 from runtime.telemetry import Metrics
 
 Context: TypeAlias = ServicerContext[Any, Any]
@@ -204,7 +206,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         started = perf_counter()
         status = grpc.StatusCode.OK.name
         with (
-            structlog.contextvars.bound_contextvars(rpc=method, peer=_peer(context) or None),
+            structlog.contextvars.bound_contextvars(rpc=method, peer=_shown_peer(context) or None),
             self._metrics.running.track_inprogress(),
         ):
             try:
@@ -228,6 +230,14 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
 def _peer(context: Context) -> str:
     """Who calls, by the name in its certificate; empty where it has none."""
     peer = peer_identity(context.auth_context())
+    return peer.uri if peer else ""
+
+
+def _shown_peer(context: Context) -> str:
+    """Who calls, for logs: an enterprise with its code masked."""
+    peer = peer_identity(context.auth_context())
+    if isinstance(peer, EnterprisePeer):
+        return peer.uri.replace(peer.uscc, mask(peer.uscc))
     return peer.uri if peer else ""
 
 

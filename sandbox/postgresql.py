@@ -61,10 +61,15 @@ class PostgreSQL:
         self._run("pg_ctl", "-D", str(self.folder / "data"), "-m", "immediate", "-w", "stop")
 
     @contextmanager
-    def database(self) -> Iterator[str]:
-        """An empty database, by its URL. Dropped in the end, whoever is connected: hundreds of them would fill a disk."""
+    def database(self, *, like: str = "") -> Iterator[str]:
+        """A database, by its URL. Dropped in the end, whoever is connected: hundreds of them would fill a disk.
+
+        Args:
+            like: URL of a database of this server that it is a copy of, and to which nobody is connected. Empty: it is empty.
+        """
         name = f"t_{next(self._numbers)}"
-        self.sql(f"CREATE DATABASE {name}")
+        template = f" TEMPLATE {like.rpartition('/')[2]}" if like else ""
+        self.sql(f"CREATE DATABASE {name}{template}")
         yield f"postgresql://huren@127.0.0.1:{self.port}/{name}"
         self.sql(f"DROP DATABASE {name} WITH (FORCE)")
 

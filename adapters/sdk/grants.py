@@ -6,6 +6,7 @@
 
 - Nothing that a home tells is believed without being checked: the terms and the subject's signature are checked here again (G-1 to
   G-12; but for who certified the subject, which its home alone can check).
+- What this release cannot check yet, since it does not know the catalogue, is not refused: it comes again.
 - What a home tells counts for that home's grants and queries alone: nobody takes another's grant back, or uses it up.
 - The order in which statements arrive does not matter. A revocation or a use of a grant that is not known yet is kept, and counts.
 - An ordinal belongs to the request that was the first to be heard of under it, by the feed or by a query that was answered.
@@ -19,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from sqlalchemy import (
@@ -40,12 +41,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from adapters.sdk.desk.store import micros
 from contract import payloads
 from contract.authorisation import ConsentError, TermsError, check_consent, check_terms, other_use
-from contract.catalogue import CatalogueSet
+from contract.catalogue import CatalogueError, CatalogueSet
 from contract.days import china_day
 from huren.authorisation.v1 import authorisation_pb2
 from huren.envelope.v1 import envelope_pb2
 from huren.fragment.v1 import query_pb2
-from runtime.feeds import FeedHandler, FeedStatementRefusedError
+from runtime.feeds import FeedHandler, FeedStatementRefusedError, SubscriberBehindError
 from signing import VerifiedPayload
 
 METADATA: Final = MetaData()
@@ -233,6 +234,7 @@ class GrantFeed:
 
         Raises:
             FeedStatementRefusedError: It is none that could count.
+            SubscriberBehindError: It is by a catalogue that this release does not know.
         """
         book = GrantBook(connection)
         try:
@@ -255,9 +257,25 @@ class GrantFeed:
         day = china_day(issued_at)
         catalogue = self._catalogues.served(grant.terms.catalogue, day)
         if catalogue is None:
-            raise FeedStatementRefusedError(f"catalogue {grant.terms.catalogue.version} was not served on {day}")
+            version = grant.terms.catalogue.version
+            if not _knows(self._catalogues, version):
+                raise SubscriberBehindError(f"catalogue {version} is not known to this release")
+            raise FeedStatementRefusedError(f"catalogue {version} was not served on {day}")
         check_terms(grant.terms, catalogue, day)
         check_consent(grant.terms, grant.consent, catalogue, issued_at)
+
+
+def _knows(catalogues: CatalogueSet, version: str) -> bool:
+    """Whether a version is among them, on whatever day."""
+    day = date.max
+    while True:
+        try:
+            catalogue = catalogues.in_force(day)
+        except CatalogueError:
+            return False
+        if catalogue.version == version:
+            return True
+        day = catalogue.effective_from - timedelta(days=1)
 
 
 def _use_told(use: authorisation_pb2.GrantUse, statement: VerifiedPayload) -> Use:

@@ -7,11 +7,14 @@
 - What the identity provider said of a person (whose legal representative it is) counts for the batch that this person began, and
   not for its repetitions: those stand on mandates, certificates and grants alone.
 - No person's name or number is kept, nor what a person is at a unit: staff with a paper mandate begin no batches.
+- Who is refused is told to the subject (谁查询过我): a unit by its code, a person without a mandate as a person, who stands for no
+  enterprise.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -27,6 +30,10 @@ from runtime.clock import Clock
 
 _SHORT: Final = 16
 """Hex digits of a person's name that stand where the code of a unit stands otherwise."""
+
+_NO_UNIT: Final = Uscc("")
+_SOMEBODY: Final = "个人（未获本企业授权）"
+"""Where a unit's name stands otherwise: a person who may not act for the subject, and whom nobody is told by name."""
 
 
 class BatchKind(StrEnum):
@@ -89,6 +96,25 @@ class BatchCaller:
     def level(self) -> query_pb2.IdentityLevel.ValueType:
         """How surely who acts is known."""
         return self.by.level if isinstance(self.by, BatchPerson) else self.by.identity_level
+
+    @property
+    def is_program(self) -> bool:
+        """Whether a unit's own program acts, by what it showed once."""
+        return isinstance(self.by, Caller)
+
+    def refused(self) -> Caller:
+        """As whom the subject of a line is told who asked, where who asked may act for nobody."""
+        if isinstance(self.by, Caller):
+            return self.by
+        return Caller(
+            reference=f"person:{self.by.person}",
+            uscc=self.unit or _NO_UNIT,
+            identity_level=self.by.level,
+            basis=query_pb2.AUTHORISATION_BASIS_AGENT,
+            actor=self.by.person,
+            unit="" if self.unit else _SOMEBODY,
+            channel=self.by.channel,
+        )
 
     def for_repetition(self) -> BatchCaller:
         """The caller of a batch that begins by itself: without what the provider said of a person long ago."""
@@ -181,6 +207,13 @@ class LineCallers(Protocol):
             StoreUnavailableError: The store cannot be read.
         """
 
+    async def may_ask(self, person: BatchPerson) -> bool:
+        """Whether there is any enterprise for which a person may ask now.
+
+        Raises:
+            StoreUnavailableError: The store cannot be read.
+        """
+
 
 class GrantFinder(Protocol):
     """Finds grants by what a line says."""
@@ -196,6 +229,14 @@ class GrantFinder(Protocol):
         """Statement id of the grant to the grantee with that document number (授权书编号). None: there is none."""
 
 
+class Acts(Protocol):
+    """That a person may act for an enterprise."""
+
+    @property
+    def scopes(self) -> frozenset[MandateScope]:
+        """For what."""
+
+
 class MayAct(Protocol):
     """Says for whom a person may act (gateway/identity/acting.py)."""
 
@@ -205,6 +246,9 @@ class MayAct(Protocol):
         Raises:
             HurenError: NO_MANDATE, LEVEL_TOO_LOW.
         """
+
+    async def enterprises(self, person: Person) -> Sequence[Acts]:
+        """For which enterprises the person may act now."""
 
 
 class ActingCallers(LineCallers):
@@ -220,18 +264,24 @@ class ActingCallers(LineCallers):
             if who.by.uscc != uscc:
                 raise HurenError(ErrorCode.NOT_YOURSELF)
             return who.by
-        person = Person(
-            person=who.by.person,
+        return await self._acting.for_enterprise(self._person(who.by), uscc, MandateScope.REPORT)
+
+    async def may_ask(self, person: BatchPerson) -> bool:
+        """As `LineCallers`."""
+        return any(MandateScope.REPORT in one.scopes for one in await self._acting.enterprises(self._person(person)))
+
+    def _person(self, kept: BatchPerson) -> Person:
+        return Person(
+            person=kept.person,
             session_name="",
-            level=who.by.level,
-            represents=who.by.represents,
+            level=kept.level,
+            represents=kept.represents,
             staff=None,
-            channel=who.by.channel,
+            channel=kept.channel,
             csrf_token="",
             begun_at=self._clock(),
             expires_at=_NO_SESSION_ENDS,
         )
-        return await self._acting.for_enterprise(person, uscc, MandateScope.REPORT)
 
 
 _NO_SESSION_ENDS: Final = datetime.max.replace(tzinfo=UTC)

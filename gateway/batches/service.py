@@ -11,6 +11,8 @@ A crash between any two steps neither doubles nor loses a report: whoever goes o
 same key, and is given the request that there is. Two that go on at once come to the same for the same reason.
 
 The authority of who asks is checked for every line when it is asked and each time that it is looked at again, never once for all.
+A line that is refused by that is told to its subject (谁查询过我), as the report service tells what it refuses itself.
+What a program showed is checked when it shows it and cannot be checked again: its batches are not begun once more by themselves.
 Everything of another owner is BATCH_NOT_FOUND.
 """
 
@@ -34,7 +36,7 @@ from contract.errors import ErrorCode, HurenError, Retry
 from contract.reasons import Words
 from contract.uscc import Uscc
 from gateway.batches.archive import Archiver
-from gateway.batches.callers import BatchCaller, GrantFinder, LineCallers
+from gateway.batches.callers import BatchCaller, BatchPerson, GrantFinder, LineCallers
 from gateway.batches.lists import MAX_LINES, ListedLine
 from gateway.batches.words import GIVEN_UP, end_words
 from gateway.domain.request import Caller, Sealed
@@ -60,6 +62,9 @@ _log: Final = structlog.get_logger(__name__)
 REPEAT_DAYS: Final = (0, 7, 30, 90, 180, 365)
 """After how many days a batch may be begun once more (系统默认); 0: never."""
 
+MOST_RUNNING: Final = 4
+"""Batches of an owner that have not ended. 系统默认."""
+
 MOST_BATCHES: Final = 100
 """In an answer."""
 
@@ -71,6 +76,9 @@ _AT_ONCE: Final = 4
 
 _LINES_IN_A_RUN: Final = 16
 """Then the work is put back, so that it is done in pieces that are shorter than what the worker takes for hanging."""
+
+_TOO_MANY_PAUSE: Final = timedelta(minutes=5)
+"""When somebody comes back for whom too many batches run."""
 
 _LOOK_AGAIN: Final = timedelta(seconds=30)
 """When lines that are open are looked at again."""
@@ -102,6 +110,9 @@ class Reports(Protocol):
 
     async def cancel(self, request_id: str, caller: Caller) -> Sealed | wire.EndedRequest:
         """Ends a request of the caller's that is open."""
+
+    async def record_refusal(self, message: wire.RequestReportRequest, caller: Caller, code: ErrorCode) -> None:
+        """Keeps that somebody was refused before the request came so far, for the subject to see."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,14 +172,17 @@ class BatchService:
             choices: Window, domains, kinds and purpose, the same for all; its other fields are not read.
             lines: The list.
             idempotency_key: Unique among the owner's batches.
-            repeat_days: One of `REPEAT_DAYS`.
+            repeat_days: One of `REPEAT_DAYS`; 0 for a program.
 
         Raises:
-            HurenError: LEVEL_TOO_LOW, NO_MANDATE; MALFORMED_REQUEST; as `chosen_cells` and `chosen_window`; IDEMPOTENCY_KEY_REUSED.
+            HurenError: LEVEL_TOO_LOW; NO_MANDATE: also a person who may ask for no enterprise at all; MALFORMED_REQUEST; as
+                `chosen_cells` and `chosen_window`; IDEMPOTENCY_KEY_REUSED; OVERLOADED: `MOST_RUNNING` of the owner's run.
             StoreUnavailableError: Nothing was kept.
         """
         await self._require(caller)
-        _require_sound(idempotency_key, lines, repeat_days)
+        await self._require_somebody(caller)
+        _require_sound(idempotency_key, lines)
+        _require_days(repeat_days, caller)
         at = self._clock()
         chosen_cells(choices, self._catalogues.in_force(china_day(at)))
         chosen_window(choices, china_day(at))
@@ -182,7 +196,11 @@ class BatchService:
             repeat_days=repeat_days,
             begun_at=at,
         )
-        stored = await self._store.begin(new, [_new_line(line, at) for line in lines], by=caller.whose)
+        stored = await self._store.begin(
+            new, [_new_line(line, at) for line in lines], by=caller.whose, most_running=MOST_RUNNING
+        )
+        if stored is None:
+            raise HurenError(ErrorCode.OVERLOADED, retry_after=_TOO_MANY_PAUSE)
         if stored.digest != new.digest or _caller(stored).whose != caller.whose:
             raise HurenError(ErrorCode.IDEMPOTENCY_KEY_REUSED, field="idempotency_key")
         return stored.batch
@@ -231,10 +249,10 @@ class BatchService:
         """Sets after how many days a batch of the caller's is begun once more; 0: never.
 
         Raises:
-            HurenError: As `find`; MALFORMED_REQUEST.
+            HurenError: As `find`; MALFORMED_REQUEST: also where a program began the batch, or asks for this.
         """
         stored = await self._batch_of(batch, caller)
-        _require_days(repeat_days)
+        _require_days(repeat_days, caller, _caller(stored))
         await self._store.schedule(stored.batch, repeat_days, by=caller.whose, at=self._clock())
         return await self.find(batch, caller)
 
@@ -293,7 +311,7 @@ class BatchService:
             await self._queue.put_back(work, due=_next_look(await self._store.unended(batch.batch), self._clock()))
 
     async def begin_again(self, work: Work) -> None:
-        """Begins a batch once more, because its caller wished so when it was begun.
+        """Begins a batch once more, because its caller wished so. Where too many of the owner's run, it waits for its turn.
 
         Raises:
             StoreUnavailableError: The store cannot be read or written.
@@ -305,7 +323,7 @@ class BatchService:
         at = self._clock()
         caller = _caller(old).for_repetition()
         lines = [_listed(line) for line in await self._store.lines(old.batch) if line.uscc is not None]
-        if not lines:
+        if not lines or caller.is_program:
             await self._queue.finish(work)
             return
         choices = moved(old.choices, old.begun_at, at)
@@ -320,18 +338,19 @@ class BatchService:
             repeated_from=old.batch,
             begun_at=at,
         )
-        await self._store.begin(new, [_new_line(line, at) for line in lines], by=caller.whose, done=work)
+        again = [_new_line(line, at) for line in lines]
+        if await self._store.begin(new, again, by=caller.whose, most_running=MOST_RUNNING, done=work) is None:
+            await self._queue.put_back(work, due=at + _TOO_MANY_PAUSE)
 
     # --- One line -------------------------------------------------------------------------------------------------------
 
     async def _run_line(self, batch: StoredBatch, line: StoredLine) -> StoredLine | None:
         """Asks for a line, or looks at what was asked. None: somebody else did, or the batch was cancelled meanwhile."""
-        who = _caller(batch)
         try:
-            caller = await self._callers.caller_for(who, who.unit or _subject(line))
+            caller, grant = await self._authority(batch, line)
             if line.state is LineState.OPEN:
                 return _answered(line, await self._reports.find_request(line.request_id, caller), self._clock())
-            pinned = await self._store.pin(batch.batch, line.line, line.detail.grant or await self._grant(who, line))
+            pinned = await self._store.pin(batch.batch, line.line, grant)
             if pinned is None:
                 return None
             line = pinned  # whatever goes wrong from here on, it stays so
@@ -344,6 +363,34 @@ class BatchService:
         except Exception:  # noqa: BLE001  # a fault of ours: the other lines go on, and this one is tried again
             _log.exception("line of a batch not asked", line=line.line)
             return self._not_served(batch, line, HurenError(ErrorCode.INTERNAL))
+
+    async def _authority(self, batch: StoredBatch, line: StoredLine) -> tuple[Caller, str]:
+        """On whose behalf a line is asked now, and under which grant. Where it may not be, its subject is told so.
+
+        Raises:
+            HurenError: As `LineCallers.caller_for`; GRANT_NOT_FOUND.
+        """
+        who, caller = _caller(batch), None
+        try:
+            caller = await self._callers.caller_for(who, who.unit or _subject(line))
+            grant = line.detail.grant
+            if line.state is not LineState.OPEN:
+                grant = grant or await self._grant(who, line)
+        except HurenError as error:
+            if await self._is_not_told(batch, line):
+                asker = caller or who.refused()
+                await self._reports.record_refusal(_refused_message(batch, line, who), asker, error.code)
+            raise
+        return caller, grant
+
+    async def _is_not_told(self, batch: StoredBatch, line: StoredLine) -> bool:
+        """Whether the subject of a line has not been told of it: neither by a request nor by an earlier refusal.
+
+        Of a process that dies before the line is kept, it is told twice.
+        """
+        if line.state is LineState.OPEN or line.detail.tries:
+            return False
+        return line.state is LineState.WAITING or not await self._store.request_of(_key(batch, line))
 
     async def _grant(self, who: BatchCaller, line: StoredLine) -> str:
         """The grant under which a line is asked, in hex; empty: under none, because the unit asks about itself, or a group does.
@@ -408,6 +455,15 @@ class BatchService:
         if caller.unit is not None:
             await self._callers.caller_for(caller, caller.unit)
 
+    async def _require_somebody(self, caller: BatchCaller) -> None:
+        """Refuses a person who may ask for no enterprise at all: not one line of a list could be served.
+
+        Raises:
+            HurenError: NO_MANDATE.
+        """
+        if caller.unit is None and isinstance(caller.by, BatchPerson) and not await self._callers.may_ask(caller.by):
+            raise HurenError(ErrorCode.NO_MANDATE)
+
     async def _batch_of(self, batch: str, caller: BatchCaller) -> StoredBatch:
         await self._require(caller)
         stored = await self._store.find(batch)
@@ -442,18 +498,24 @@ def moved(choices: wire.RequestReportRequest, begun_at: datetime, at: datetime) 
     return again
 
 
-def _require_sound(idempotency_key: str, lines: Sequence[ListedLine], repeat_days: int) -> None:
+def _require_sound(idempotency_key: str, lines: Sequence[ListedLine]) -> None:
     if not _KEY.fullmatch(idempotency_key):
         raise _malformed("idempotency_key", "幂等键应为8至64位字母、数字或 _.:-", "expected 8 to 64 of A-Za-z0-9_.:-")
     if not 1 <= len(lines) <= MAX_LINES:
         raise _malformed("list", f"主体应为1至{MAX_LINES}个", f"expected 1 to {MAX_LINES} lines, got {len(lines)}")
-    _require_days(repeat_days)
 
 
-def _require_days(repeat_days: int) -> None:
+def _require_days(repeat_days: int, *callers: BatchCaller) -> None:
+    """Refuses a schedule that there is not, and any for what a program asks: nobody could check then what it shows now."""
     if repeat_days not in REPEAT_DAYS:
         known = "、".join(map(str, REPEAT_DAYS))
         raise _malformed("repeat_days", f"重复办理的间隔应为{known}天", f"expected one of {REPEAT_DAYS}")
+    if repeat_days and any(caller.is_program for caller in callers):
+        raise _malformed(
+            "repeat_days",
+            "企业程序发起的批量办理不能定期重复，请由程序届时重新提交",
+            "a batch of a program is not repeated by itself; the program begins it again when it is time",
+        )
 
 
 def _malformed(field: str, problem_zh: str, problem_en: str) -> HurenError:
@@ -512,6 +574,16 @@ def _message(batch: StoredBatch, line: StoredLine, caller: Caller) -> wire.Reque
     message.uscc = _subject(line)
     message.grant_statement_id = bytes.fromhex(line.detail.grant)
     if line.detail.grant and caller.uscc != line.uscc:
+        message.basis = query_pb2.AUTHORISATION_BASIS_GRANT
+    return message
+
+
+def _refused_message(batch: StoredBatch, line: StoredLine, who: BatchCaller) -> wire.RequestReportRequest:
+    """What would have been asked for a line, had it come so far."""
+    message = _only_choices(batch.choices)
+    message.uscc = _subject(line)
+    message.grant_statement_id = bytes.fromhex(line.detail.grant)
+    if who.unit is not None and who.unit != line.uscc:
         message.basis = query_pb2.AUTHORISATION_BASIS_GRANT
     return message
 

@@ -62,8 +62,11 @@ class AuthorisationFeed:
         await hasten(connection, FEED, due=self._clock())
 
     async def push_all(self, timeout_s: float) -> None:
-        """Pushes to all subscribers now. What fails is tried again in the background."""
-        await self._publisher.push_all(timeout_s)
+        """Pushes what is new to all subscribers now. What fails is tried again in the background.
+
+        Nobody waits where there is nothing new, nor for a subscriber that failed a moment ago.
+        """
+        await self._publisher.push_all(timeout_s, only_news=True)
 
     async def receipts(self, statement_ids: Sequence[bytes]) -> Mapping[bytes, Mapping[Province, datetime]]:
         """When each subscriber received statements, by its own clock."""

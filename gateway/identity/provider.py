@@ -127,7 +127,7 @@ _T = TypeVar("_T")
 
 
 class _Kept(Generic[_T]):
-    """What was read and is good for a while. Whoever needs it while it is being read waits for that, and shares how it ends."""
+    """What was read and is good for a while. Whoever needs a newer one waits while it is being read, and shares how that ends."""
 
     def __init__(self, read: Callable[[], Awaitable[_T]], clock: Clock) -> None:
         self._read = read
@@ -143,11 +143,13 @@ class _Kept(Generic[_T]):
         Raises:
             ProviderUnavailableError: It cannot be read.
         """
+        if (kept := self._fresh(age)) is not None:
+            return kept[0]  # nobody waits for a newer one that somebody else needs
         ended = self._ended
         async with self._reading:
             now = self._clock()
-            if self._value is not None and _is_fresh(self._value[1], now, age):
-                return self._value[0]
+            if (kept := self._fresh(age)) is not None:
+                return kept[0]
             if self._failure is not None and (self._ended != ended or _is_fresh(self._failure[1], now, pause)):
                 raise ProviderUnavailableError(self._failure[0])
             try:
@@ -159,6 +161,10 @@ class _Kept(Generic[_T]):
                 self._ended += 1
             self._value, self._failure = (value, now), None
             return value
+
+    def _fresh(self, age: timedelta) -> tuple[_T, datetime] | None:
+        kept = self._value
+        return kept if kept is not None and _is_fresh(kept[1], self._clock(), age) else None
 
 
 class IdentityProvider:

@@ -7,6 +7,9 @@
    day. Five wrong codes end the ask. Nobody confirms their own ask.
 4. Either of them ends it at any time.
 
+Nobody has more asks open than `MAX_OPEN_ASKS`. Those that were ended on the same China day count with them, so that nobody fills an
+enterprise's list by asking and withdrawing; and an ask that others pushed off the list is confirmed by its id as any other.
+
 Every step is kept with its audit row in one transaction. Of an id that is nobody's the same is told as of one in which the caller
 has no part.
 """
@@ -29,6 +32,7 @@ from gateway.mandates.rules import (
     MAX_WRONG_CODES,
     MandateAction,
     Standing,
+    asks_ended_since,
     asks_open_since,
     is_pairing,
     last_day_to_confirm,
@@ -115,7 +119,10 @@ class Agents:
             scopes=scopes,
             asked_at=at,
         )
-        if not await self._store.add(asked, open_since=asks_open_since(at), most_open=MAX_OPEN_ASKS):
+        kept = await self._store.add(
+            asked, open_since=asks_open_since(at), ended_since=asks_ended_since(at), most_open=MAX_OPEN_ASKS
+        )
+        if not kept:
             raise HurenError(ErrorCode.TOO_MANY_OPEN_ASKS, limit=MAX_OPEN_ASKS)
         return Ask(mandate=mandate, pairing_code=code, confirm_by=last_day_to_confirm(at))
 

@@ -27,7 +27,7 @@ from gateway.domain.persons import MandateScope
 from gateway.store.mandates import Mandate, MandateState
 
 MAX_OPEN_ASKS: Final = 20
-"""Open asks that a person may have at a time. 系统默认."""
+"""Asks that a person may have open at a time; with them count those of the China day that were ended, by whomever. 系统默认."""
 
 MAX_WRONG_CODES: Final = 5
 """Wrong pairing codes that end an ask. 系统默认."""
@@ -115,6 +115,11 @@ def allows(mandate: Mandate, scope: MandateScope, at: datetime) -> bool:
 def asks_open_since(at: datetime) -> datetime:
     """The first instant of which an ask is still open."""
     return start_of_day(china_day(at) - timedelta(days=ASK_DAYS))
+
+
+def asks_ended_since(at: datetime) -> datetime:
+    """The first instant of which an ask that was ended counts as if it were open: who asks and withdraws all day gains nothing."""
+    return start_of_day(china_day(at))
 
 
 def last_day_to_confirm(asked_at: datetime) -> date:

@@ -3,6 +3,7 @@
 - The clerk and the second person are of one unit, which alone sees the paper: other units are told what is told of an id that is
   nobody's.
 - Whoever filed it does not confirm it, and whoever confirmed it does not act on it (gateway/identity/acting.py): it takes two.
+- Few of a clerk's wait for a confirmation at a time: a scan has megabytes, and nobody has looked at it yet.
 - It counts until the end of the China day on which it was filed, or until it is ended.
 - A scan is kept as it came, with its digest. Its first bytes have to be those of the type it is declared to be; nothing here opens
   it. Whoever hands it out again sends that type and `nosniff`, and has it saved rather than shown.
@@ -31,6 +32,9 @@ VALID_DAYS: Final = 1
 
 MAX_SCAN_BYTES: Final = 10 * 1024 * 1024
 """Largest scan: 10 MB. 系统默认."""
+
+MAX_UNCONFIRMED: Final = 20
+"""Papers of a clerk that may wait to be confirmed; with them count those of the day that were ended unconfirmed. 系统默认."""
 
 SCAN_TYPES: Final[Mapping[str, bytes]] = {
     "application/pdf": b"%PDF-",
@@ -102,7 +106,8 @@ class WindowMandates:
         """Keeps a scanned paper, as a clerk. Nobody may act on it yet.
 
         Raises:
-            HurenError: NOT_PERMITTED; USCC_MALFORMED and SUBJECT_NOT_ELIGIBLE, by the form of the code alone; FILE_NOT_ACCEPTED.
+            HurenError: NOT_PERMITTED; USCC_MALFORMED and SUBJECT_NOT_ELIGIBLE, by the form of the code alone; FILE_NOT_ACCEPTED,
+                also where `MAX_UNCONFIRMED` of the clerk's wait.
             StoreUnavailableError: Nothing was kept.
         """
         staff = require_staff(person, StaffRole.WINDOW_CLERK)
@@ -120,7 +125,11 @@ class WindowMandates:
             post=masked_post(staff)[:_MAX_POST],
             expires_at=start_of_day(china_day(at) + timedelta(days=VALID_DAYS)),
         )
-        await self._store.add(filed, scan, by=person.person)
+        if not await self._store.add(filed, scan, by=person.person, most_unconfirmed=MAX_UNCONFIRMED):
+            raise _not_accepted(
+                f"您今日提交而未经复核的授权文件已达上限（{MAX_UNCONFIRMED}件），请待同事复核后再提交",
+                f"{MAX_UNCONFIRMED} papers that you filed today were not confirmed, which is the limit: have them confirmed first",
+            )
         return filed.mandate
 
     async def confirm(self, person: Person, mandate: str) -> ShownWindowMandate:

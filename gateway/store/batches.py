@@ -4,6 +4,7 @@
 - What a line is going to ask is written before it is asked (`pin`), so that whoever goes on after a crash asks the same.
 - A line that has ended is never changed again, whoever comes late.
 - One transaction at a time decides about a batch and what is not asked yet: whoever begins a line or ends the batch locks its row.
+- One transaction at a time begins a batch of an owner, so that no more run than may.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from contract.days import china_day
 from contract.uscc import Uscc
 from gateway.store import tables
-from gateway.store.rows import Action, AuditRow, audit, dialect, instant, instant_text
+from gateway.store.rows import Action, AuditRow, alone_with_subject, audit, instant, instant_text
 from gateway.store.work import BATCH, REPEAT, Work, add_work, finish_work
 from huren.report.v1 import report_service_pb2 as wire
 from runtime.clock import Clock
@@ -173,15 +174,26 @@ class BatchStore:
     # --- Batches --------------------------------------------------------------------------------------------------------
 
     async def begin(
-        self, batch: StoredBatch, lines: Sequence[StoredLine], *, by: str, done: Work | None = None
-    ) -> StoredBatch:
+        self,
+        batch: StoredBatch,
+        lines: Sequence[StoredLine],
+        *,
+        by: str,
+        most_running: int,
+        done: Work | None = None,
+    ) -> StoredBatch | None:
         """Keeps a new batch with the work of it, or finds the one that was begun under its key.
 
         Args:
             batch: The batch.
             lines: Its lines, at least one.
             by: Who begins it, as the audit names it.
+            most_running: How many of the owner's may be that have not ended.
             done: The work of which it is the result: it is finished in the same transaction.
+
+        Returns:
+            The batch under the key. None: nothing was kept, because so many of the owner's run, or because somebody else holds or
+            did the work.
         """
         row = {
             "batch": batch.batch,
@@ -196,15 +208,20 @@ class BatchStore:
             "begun_at": instant_text(batch.begun_at),
             "ended_at": "",
         }
+        under_key = (_batches.c.applicant == batch.owner) & (_batches.c.idempotency_key == batch.idempotency_key)
         async with self._database.write() as connection:
-            keep = dialect(connection).insert(_batches).values(row).on_conflict_do_nothing().returning(_batches.c.batch)
-            if (await connection.execute(keep)).scalar_one_or_none() is not None:
+            await alone_with_subject(connection, f"batches of {batch.owner}")
+            if done is not None and not await _is_held(connection, done):
+                return None
+            if not (await connection.execute(select(exists().where(under_key)))).scalar_one():
+                if await _running(connection, batch.owner) >= most_running:
+                    return None
+                await connection.execute(insert(_batches), row)
                 await connection.execute(insert(_lines), [_line_row(batch.batch, line) for line in lines])
                 await add_work(connection, BATCH, batch.batch, due=batch.begun_at)
                 await _audit(connection, batch.batch, "BEGUN", by=by, at=batch.begun_at)
             if done is not None:
                 await finish_work(connection, done.kind, done.reference)
-            under_key = (_batches.c.applicant == batch.owner) & (_batches.c.idempotency_key == batch.idempotency_key)
             return _batch((await connection.execute(select(_batches).where(under_key))).mappings().one())
 
     async def find(self, batch: str) -> StoredBatch | None:
@@ -393,6 +410,18 @@ class GrantsInStore:
         )
         async with self._database.read() as connection:
             return (await connection.execute(found)).scalar_one_or_none()
+
+
+async def _running(connection: AsyncConnection, owner: str) -> int:
+    """How many batches of an owner have not ended; what was cancelled runs until what is open was given up."""
+    counted = select(func.count()).where(_batches.c.applicant == owner, _batches.c.ended_at == "")
+    return (await connection.execute(counted)).scalar_one()
+
+
+async def _is_held(connection: AsyncConnection, work: Work) -> bool:
+    """Whether the work is still to be done, by who took it; then nobody else changes that until the transaction ends."""
+    held = select(_work.c.lease_owner).where(_work.c.kind == work.kind, _work.c.reference == work.reference)
+    return (await connection.execute(held.with_for_update())).scalar_one_or_none() == work.owner
 
 
 async def _locked(connection: AsyncConnection, batch: str) -> StoredBatch | None:

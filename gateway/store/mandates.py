@@ -143,12 +143,13 @@ class MandateStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def add(self, asked: Mandate, *, open_since: datetime, most_open: int) -> bool:
+    async def add(self, asked: Mandate, *, open_since: datetime, ended_since: datetime, most_open: int) -> bool:
         """Keeps what was asked for, unless the person has as many open asks as they may have.
 
         Args:
             asked: The mandate.
             open_since: Asks from before are not open any more.
+            ended_since: What was asked for from then on counts as open also where it was ended.
             most_open: How many may be.
 
         Returns:
@@ -156,11 +157,10 @@ class MandateStore:
         """
         async with self._database.write() as connection:
             await _alone_with_person(connection, asked.person)
-            found = select(func.count()).where(
-                _mandates.c.person == asked.person,
-                _mandates.c.state == MandateState.ASKED,
-                _mandates.c.asked_at >= instant_text(open_since),
-            )
+            state, asked_at = _mandates.c.state, _mandates.c.asked_at
+            is_open = (state == MandateState.ASKED) & (asked_at >= instant_text(open_since))
+            counts_still = (state == MandateState.ENDED) & (asked_at >= instant_text(ended_since))
+            found = select(func.count()).where(_mandates.c.person == asked.person, is_open | counts_still)
             if (await connection.execute(found)).scalar_one() >= most_open:
                 return False
             await connection.execute(insert(_mandates).values(_mandate_row(asked)))
@@ -215,11 +215,32 @@ class WindowMandateStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def add(self, filed: WindowMandate, scan: bytes, *, by: PersonRef) -> None:
-        """Keeps a paper mandate with its scan."""
+    async def add(self, filed: WindowMandate, scan: bytes, *, by: PersonRef, most_unconfirmed: int) -> bool:
+        """Keeps a paper mandate with its scan, unless as many as may be of who filed it wait to be confirmed.
+
+        Those that were ended unconfirmed count until their day is past: their scans are kept.
+
+        Args:
+            filed: The mandate.
+            scan: Its scan.
+            by: Who files it.
+            most_unconfirmed: How many may wait.
+
+        Returns:
+            Whether it is kept.
+        """
         async with self._database.write() as connection:
+            await _alone_with_person(connection, by)
+            found = select(func.count()).where(
+                _windows.c.filed_by == filed.filed_by,
+                _windows.c.confirmed_at == "",
+                _windows.c.expires_at > instant_text(filed.filed_at),
+            )
+            if (await connection.execute(found)).scalar_one() >= most_unconfirmed:
+                return False
             await connection.execute(insert(_windows).values(_window_row(filed) | {"scan": scan}))
             await audit(connection, (_line(WINDOW_MANDATE, filed, "filed", by=by, at=filed.filed_at),))
+        return True
 
     async def change(
         self, mandate: str, decide: Callable[[WindowMandate], Step[WindowMandate] | None]

@@ -14,6 +14,7 @@ from typing import Final
 from runtime.feeds.errors import EntriesLostError as EntriesLostError
 from runtime.feeds.errors import FeedError as FeedError
 from runtime.feeds.errors import FeedStatementRefusedError as FeedStatementRefusedError
+from runtime.feeds.errors import SubscriberBehindError as SubscriberBehindError
 from runtime.feeds.errors import SubscriberStuckError as SubscriberStuckError
 from runtime.feeds.errors import SubscriberUnavailableError as SubscriberUnavailableError
 from runtime.feeds.grpc_subscriber import GrpcSubscriber as GrpcSubscriber

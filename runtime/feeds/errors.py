@@ -5,7 +5,8 @@ PlumbingError
     ├── SubscriberUnavailableError   (may_retry, retry_after)  a push got no answer, or was refused
     ├── SubscriberStuckError                                   a subscriber answers, and does not go on
     ├── EntriesLostError                                       a subscriber has entries that the publisher has not
-    └── FeedStatementRefusedError                              a handler cannot apply a statement, now or later
+    ├── FeedStatementRefusedError                              a handler cannot apply a statement, now or later
+    └── SubscriberBehindError                                  this subscriber cannot apply a statement yet
 """
 
 from __future__ import annotations
@@ -43,3 +44,7 @@ class EntriesLostError(FeedError):
 
 class FeedStatementRefusedError(FeedError):
     """A handler cannot apply a statement, and could not later either. The entry is parked with the message as its reason."""
+
+
+class SubscriberBehindError(FeedError):
+    """This subscriber lacks what it takes to apply a statement: a catalogue, a key, a release. Nothing is moved; it comes again."""

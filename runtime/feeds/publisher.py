@@ -6,6 +6,8 @@
 - A new epoch (the database was restored) begins with everything that still holds (`snapshot`), before anything new.
 - `push` goes on from what the subscriber last acknowledged; what the subscriber answers is right, whatever is remembered here. One
   that takes nothing after its own answer is told by an error, not pushed to for ever.
+- Somebody may wait for `push_all`: with `only_news` nobody who has everything is told so again, and nobody who failed a moment ago
+  is waited for. Who has what is known from the store; who failed, each process knows by itself.
 
 Source: docs/protocols/feeds.md, FD-1 to FD-6.
 """
@@ -38,6 +40,8 @@ MAX_PUSH_BYTES: Final = 1024 * 1024
 """Of envelopes in one push, but for a single one that is larger; a receiver accepts 4 MiB (transport.md)."""
 HEAD_EVERY: Final = timedelta(seconds=30)
 """While entries are told, a head comes no more often than this (FD-6)."""
+PAUSE_AFTER_FAILURE: Final = timedelta(seconds=10)
+"""For so long `push_all` with `only_news` leaves a subscriber alone whose last push failed."""
 
 _LAST_PLACES: Final = 2
 """Of a push: kept free for a reset and a head."""
@@ -98,6 +102,7 @@ class FeedPublisher:
         self._epoch = epoch
         self._snapshot = snapshot
         self._clock = clock
+        self._failed_at: dict[Province, datetime] = {}
 
     async def append(self, connection: AsyncConnection, statement_envelope: bytes, at: datetime) -> None:
         """Tells a statement: it is the feed's next entry once the transaction commits. The same again changes nothing.
@@ -114,7 +119,7 @@ class FeedPublisher:
         """
         await self._store.alone(connection)
         epoch = await self._epoch(connection)
-        head = await self._begin(connection, epoch, at)
+        head = await self._begin(connection, epoch, at, by=statement_envelope)
         await self._add(connection, head, statement_envelope, at)
 
     async def push(self, province: Province, timeout_s: float) -> bool:
@@ -133,35 +138,31 @@ class FeedPublisher:
             EntriesLostError: It has entries that are not here.
             StoreUnavailableError: The store cannot be read or written.
         """
-        until = _now_s() + timeout_s
-        await self._begin_epoch()
-        told_any = False
-        known: _Known | None = None
-        while True:
-            head, acknowledged = await self._read(province)
-            if known is None:
-                known = _remembered(head, acknowledged)
-            if told_any and _has_all(known, head) and not _is_head_due(acknowledged, head, self._clock()):
-                return True
-            left_s = until - _now_s()
-            if left_s <= 0:
-                return False
-            request, tells_head = await self._next(head, known, acknowledged)
-            response = await self._subscribers[province].push(request, left_s)
-            known, before = await self._acknowledge(province, response, tells_head=tells_head, head=head), known
-            if tells_head and _has_all(known, head):
-                return True
-            self._require_progress(province, before, known, head)
-            told_any = told_any or bool(request.envelopes)
+        try:
+            has_all = await self._push(province, timeout_s)
+        except FeedError:
+            self._failed_at[province] = self._clock()
+            raise
+        self._failed_at.pop(province, None)
+        return has_all
 
-    async def push_all(self, timeout_s: float) -> None:
-        """Tells all subscribers at once. What fails is logged."""
+    async def push_all(self, timeout_s: float, *, only_news: bool = False) -> None:
+        """Tells all subscribers at once. What fails is logged.
+
+        Args:
+            timeout_s: How long it may take altogether, in seconds.
+            only_news: Leaves alone all that have everything by their last answer, and all whose last push failed less than
+                `PAUSE_AFTER_FAILURE` ago. Somebody else goes on pushing to them, and tells heads.
+        """
+        subscribers = await self._lacking() if only_news else tuple(self._subscribers)
         async with asyncio.TaskGroup() as group:
-            for province in self._subscribers:
+            for province in subscribers:
                 group.create_task(self._push_or_log(province, timeout_s))
 
     async def receipts(self, statement_ids: Sequence[bytes]) -> Mapping[bytes, Mapping[Province, datetime]]:
         """When each subscriber received statements, by its own clock; the first time counts.
+
+        It has received what it parked, too: its answers do not tell (feeds.md, section 3).
 
         Args:
             statement_ids: Of the statements that were told, not of the entries.
@@ -191,14 +192,19 @@ class FeedPublisher:
         head = await self._store.head(connection, await self._epoch(connection))
         return head.number == 0 and bool(await self._snapshot(connection))
 
-    async def _begin(self, connection: AsyncConnection, epoch: str, at: datetime) -> Head:
+    async def _begin(self, connection: AsyncConnection, epoch: str, at: datetime, *, by: bytes = b"") -> Head:
+        """Tells what still holds where nothing was told in this epoch; `by` is the new statement that begins it."""
         head = await self._store.head(connection, epoch)
         if head.number > 0:
             return head
+        told_again = 0
         for envelope in await self._snapshot(connection):
             head = await self._add(connection, head, envelope, at)
-        if head.number > 0:
-            _log.info("feed begins a new epoch", feed=self._feed, epoch=epoch, told_again=head.number)
+            told_again += envelope != by  # what the caller has just kept holds already
+        if told_again:
+            _log.info("feed begins a new epoch", feed=self._feed, epoch=epoch, told_again=told_again)
+        elif by:
+            _log.info("feed begins", feed=self._feed, epoch=epoch)
         return head
 
     async def _add(self, connection: AsyncConnection, head: Head, envelope: bytes, at: datetime) -> Head:
@@ -220,6 +226,48 @@ class FeedPublisher:
         return replace(head, number=added.number, entry_id=added.entry_id)
 
     # --- Pushing ---
+
+    async def _push(self, province: Province, timeout_s: float) -> bool:
+        until = _now_s() + timeout_s
+        await self._begin_epoch()
+        told_any = False
+        known: _Known | None = None
+        while True:
+            head, acknowledged = await self._read(province)
+            if known is None:
+                known = _remembered(head, acknowledged)
+            if told_any and _has_all(known, head) and not _is_head_due(acknowledged, head, self._clock()):
+                return True
+            left_s = until - _now_s()
+            if left_s <= 0:
+                return False
+            request, tells_head = await self._next(head, known, acknowledged)
+            response = await self._subscribers[province].push(request, left_s)
+            known, before = await self._acknowledge(province, response, tells_head=tells_head, head=head), known
+            if tells_head and _has_all(known, head):
+                return True
+            self._require_progress(province, before, known, head)
+            told_any = told_any or bool(request.envelopes)
+
+    async def _lacking(self) -> Sequence[Province]:
+        """Who is not known to have everything, but for those that failed a moment ago. It only reads."""
+        at = self._clock()
+        asked = [province for province in self._subscribers if not self._failed_just_now(province, at)]
+        try:
+            async with self._database.read() as connection:
+                if await self._is_to_begin(connection):
+                    return asked
+                head = await self._store.head(connection, await self._epoch(connection))
+                answers = {province: await self._store.acknowledged(connection, province) for province in asked}
+        except StoreUnavailableError as error:
+            _log.warning("feed not told", feed=self._feed, reason=str(error))
+            return ()
+        return [province for province in asked if not _has_all(_remembered(head, answers[province]), head)]
+
+    def _failed_just_now(self, province: Province, at: datetime) -> bool:
+        """A clock that was set back keeps nobody waiting."""
+        failed_at = self._failed_at.get(province)
+        return failed_at is not None and timedelta(0) <= at - failed_at < PAUSE_AFTER_FAILURE
 
     async def _read(self, province: Province) -> tuple[Head, Acknowledged | None]:
         async with self._database.read() as connection:

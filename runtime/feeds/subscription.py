@@ -10,7 +10,8 @@
    statement is verified, parsed and handed to the feed's handler; its effect and the place commit together.
 
 A statement that was applied is not applied again, in whatever epoch it is told. One that cannot be applied, now or later, is parked
-with the reason: it neither blocks what follows nor is lost. What the handler raises otherwise leaves the place where it was.
+with the reason: it neither blocks what follows nor is lost. One that this member cannot apply yet, since it lacks a key, a
+catalogue or a release, is refused for the time being. That, and what the handler raises otherwise, leaves the place where it was.
 
 Where something is missing, and where an envelope is refused after others of the push were taken, the answer is how far it came; the
 publisher goes on from there. Nothing after a refused envelope is looked at.
@@ -32,23 +33,26 @@ from contract.admission import CLOCK_TOLERANCE
 from contract.days import to_timestamp
 from contract.errors import ErrorCode, HurenError
 from contract.feed import CHAIN_FAULTS, ChainError, Place, Step, step_of_entry, step_of_head, step_of_reset
-from contract.payloads import FEED_ENTRY, FEED_HEAD, FEED_RESET, MESSAGE_TYPES, PayloadError, parse
+from contract.payloads import FEED_ENTRY, FEED_HEAD, FEED_RESET, MESSAGE_TYPES, PayloadError, PayloadFault, parse
 from contract.province import Province
 from contract.reasons import Words
 from huren.envelope.v1 import envelope_pb2
 from huren.feed.v1 import feed_pb2, feed_service_pb2
 from runtime.clock import Clock
 from runtime.database import Database
-from runtime.feeds.errors import FeedStatementRefusedError
+from runtime.feeds.errors import FeedStatementRefusedError, SubscriberBehindError
 from runtime.feeds.places import FeedCondition, KeptPlace, PlaceStore, Result, TakenEntry
 from runtime.identity import MemberPeer
-from signing import EnvelopeError, VerificationError, VerifiedPayload, Verifier
+from signing import EnvelopeError, VerificationError, VerificationFailure, VerifiedPayload, Verifier
 
 Message: TypeAlias = feed_pb2.FeedEntry | feed_pb2.FeedHead | feed_pb2.FeedReset
 
 _TYPES: Final = frozenset({FEED_ENTRY, FEED_HEAD, FEED_RESET})
 _SOONEST: Final = timedelta(seconds=1)
 _LATEST: Final = timedelta(hours=1)
+_WHILE_BEHIND: Final = timedelta(minutes=1)
+"""Somebody has to bring this member up to date."""
+_UNKNOWN_ENUM_VALUE: Final = "enum.defined_only"
 
 _log: Final = structlog.get_logger(__name__)
 
@@ -61,7 +65,8 @@ class FeedHandler:
         role: Members publish it in this role.
         payload_types: What its entries may carry.
         apply: Lets a statement take effect, in the transaction that moves the place; it gets the instant at which it was received.
-            It may raise `FeedStatementRefusedError`: then what it wrote is undone and the entry is parked.
+            It may raise `FeedStatementRefusedError`: then what it wrote is undone and the entry is parked. Or
+            `SubscriberBehindError`: then nothing is moved, and the entry comes again.
     """
 
     role: envelope_pb2.MemberRole.ValueType
@@ -120,7 +125,7 @@ class FeedSubscription:
 
         Raises:
             HurenError: The first envelope is refused: ENVELOPE_UNREADABLE, STATEMENT_NOT_ACCEPTED, or STORE_UNAVAILABLE where it is
-                from the future.
+                from the future, or carries what this member cannot apply yet.
             StoreUnavailableError: The store cannot be read or written; what was taken before stays taken.
         """
         handler = self._handler(peer, request.feed)
@@ -202,6 +207,15 @@ class FeedSubscription:
         except ChainError as error:
             _log.error("feed contradicts itself", feed=message.feed, publisher=store.publisher.slug, reason=str(error))
             raise _not_accepted(CHAIN_FAULTS[error.fault]) from error
+        except SubscriberBehindError as error:
+            _log.error(
+                "feed waits: this member is behind",
+                feed=message.feed,
+                publisher=store.publisher.slug,
+                statement_id=statement.statement_id.hex(),
+                reason=str(error),
+            )
+            raise HurenError(ErrorCode.STORE_UNAVAILABLE, retry_after=_WHILE_BEHIND) from error
 
     async def _take_entry(self, turn: _Turn, entry: feed_pb2.FeedEntry, handler: FeedHandler) -> Step:
         had = await turn.store.entry_id(turn.connection, turn.kept, entry.number)
@@ -233,6 +247,8 @@ class FeedSubscription:
                 await handler.apply(turn.connection, carried, at)
         except (EnvelopeError, VerificationError, PayloadError, FeedStatementRefusedError) as error:
             reason = f"{type(error).__name__}: {error}"
+            if _is_ours(error):
+                raise SubscriberBehindError(reason) from error
             return TakenEntry(number=entry.number, statement_id=carried_id, result=Result.PARKED, reason=reason)
         return TakenEntry(number=entry.number, statement_id=carried_id, result=Result.APPLIED)
 
@@ -275,6 +291,18 @@ class FeedSubscription:
         return feed_service_pb2.PushResponse(
             epoch=place.place.epoch, number=place.place.number, at=to_timestamp(place.taken_at)
         )
+
+
+def _is_ours(error: Exception) -> bool:
+    """Whether a member with newer keys, or of a newer release, may accept the same statement."""
+    match error:
+        case VerificationError():
+            return error.failure is VerificationFailure.KEY_UNKNOWN
+        case PayloadError():
+            unknown_value = error.fault is PayloadFault.UNKNOWN_VALUE and error.where.endswith(_UNKNOWN_ENUM_VALUE)
+            return unknown_value or error.fault is PayloadFault.NOT_UNDERSTOOD
+        case _:
+            return False
 
 
 def _parsed(statement: VerifiedPayload) -> Message:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import func, select
 from typer.testing import CliRunner, Result
 
 from cli.database import database_app
@@ -62,19 +63,24 @@ def test_a_gateways_tables_are_brought_up_to_date(gateway: Path) -> None:
         "result": "migrated",
         "sets": [
             {"tables": "gateway", "before": None, "revision": head},
+            {"tables": "feeds", "before": None, "revision": "0001"},
             {"tables": "registry", "before": None, "revision": "0001"},
         ],
     }
     again = huren("migrate", "--config", gateway)
     assert (again.exit_code, again.stdout.splitlines()) == (
         0,
-        [f"gateway：已是 {head} · at {head} already", "registry：已是 0001 · at 0001 already"],
+        [
+            f"gateway：已是 {head} · at {head} already",
+            "feeds：已是 0001 · at 0001 already",
+            "registry：已是 0001 · at 0001 already",
+        ],
     )
 
 
 def test_an_adapter_may_have_two_databases(hebei: Path) -> None:
     sets = answer("migrate", "--config", hebei)["sets"]
-    assert [one["tables"] for one in sets] == ["adapter", "registry", "hebei"]
+    assert [one["tables"] for one in sets] == ["adapter", "feeds", "registry", "hebei"]
     for option, program in (((), "adapter"), (("--source",), "hebei")):
         out = hebei.with_name(f"{program}.zip")
         assert answer("backup", "--config", hebei, "--out", out, *option)["manifest"]["program"] == program
@@ -85,7 +91,7 @@ def test_an_adapter_may_have_two_databases(hebei: Path) -> None:
 @pytest.mark.parametrize("province", ["beijing", "tianjin", "shanxi"])
 def test_an_adapter_without_a_database_of_its_source_says_so(tmp_path: Path, province: str) -> None:
     config = settings_file(tmp_path, "adapter", province, 'source = {url = "http://127.0.0.1:1"}')
-    assert [one["tables"] for one in answer("migrate", "--config", config)["sets"]] == ["adapter", "registry"]
+    assert [one["tables"] for one in answer("migrate", "--config", config)["sets"]] == ["adapter", "feeds", "registry"]
     refused = answer("backup", "--config", config, "--out", tmp_path / "b.zip", "--source", exit_code=2)
     assert (refused["code"], "--source" in refused["detail"]) == ("SETTINGS", True)
 
@@ -125,6 +131,36 @@ def test_a_restored_gateway_begins_a_new_epoch_and_says_so_in_its_audit(gateway:
     [first, second] = rows(database, "SELECT epoch, cause FROM epochs ORDER BY number")
     assert (first, second[1]) == (("first", "created"), "restored")
     assert rows(database, "SELECT action, result FROM audit") == [("restore", f"epoch {second[0]}")]
+
+
+def test_nobody_is_logged_in_at_a_restored_gateway(gateway: Path, tmp_path: Path, database_url: str) -> None:
+    """What happens: a backup holds a session and a login that was begun; afterwards the session is ended, and the gateway lost.
+
+    What must result: neither comes back, on either kind of database; who had logged in before is known.
+    """
+    answer("migrate", "--config", gateway)
+    at = "2026-11-22T00:00:00.000000Z"
+    with closing(sqlite3.connect(tmp_path / "gateway.db")) as connection, connection:
+        connection.execute("INSERT INTO persons VALUES ('p1', x'01', ?)", (at,))
+        connection.execute(
+            "INSERT INTO sessions VALUES (x'02', 's1', 'p1', x'', 'token', x'', 1, ?, ?, ?, '', '')",
+            (at, at, "2999-01-01T00:00:00.000000Z"),
+        )
+        connection.execute("INSERT INTO logins VALUES (x'03', x'04', 'nonce', 'verifier', '/', 1, ?)", (at,))
+    answer("backup", "--config", gateway, "--out", tmp_path / "backup.zip")
+    gateway.write_text(
+        gateway.read_text("utf-8").replace(f"sqlite:///{tmp_path / 'gateway'}.db", database_url), "utf-8"
+    )
+    answer("restore", "--config", gateway, "--from", tmp_path / "backup.zip")
+
+    async def kept() -> list[int]:
+        async with open_database(database_url) as database, database.read() as connection:
+            counts = [
+                select(func.count()).select_from(each) for each in (tables.persons, tables.sessions, tables.logins)
+            ]
+            return [(await connection.execute(count)).scalar_one() for count in counts]
+
+    assert asyncio.run(kept()) == [1, 0, 0]
 
 
 def test_a_clock_behind_the_backup_is_refused(gateway: Path, tmp_path: Path) -> None:

@@ -491,6 +491,21 @@ async def test_calls_are_counted_timed_and_logged_without_payload(federation: An
     assert "process_cpu_seconds_total" in exposition
 
 
+async def test_an_enterprise_is_logged_with_its_code_masked(federation: Any, pki: PKI, uscc: Any) -> None:
+    inside: list[Any] = []
+
+    async def get_report(_request: object, _context: object) -> report_service_pb2.GetReportResponse:
+        inside.append(structlog.contextvars.get_contextvars()["peer"])
+        return report_service_pb2.GetReportResponse()
+
+    async with (
+        federation.serving(get_report, trusting=Authority.CLIENTS) as server,
+        server.called_by(pki.enterprise_tls(uscc)) as client,
+    ):
+        await client.get_report()
+    assert inside == [f"urn:huren:enterprise:{uscc[:4]}{'*' * 10}{uscc[-4:]}"]
+
+
 # --- What comes back from a peer that is none of ours ---
 
 

@@ -28,7 +28,15 @@ from huren.common.v1 import common_pb2
 from huren.envelope.v1 import envelope_pb2
 from huren.fragment.v1 import query_pb2
 from runtime.database import Database, open_database
-from runtime.feeds import AUTHORISATIONS, FEEDS, FeedPublisher, FeedStatementRefusedError, GrpcSubscriber
+from runtime.feeds import (
+    AUTHORISATIONS,
+    FEEDS,
+    FeedPublisher,
+    FeedStatementRefusedError,
+    GrpcSubscriber,
+    SubscriberBehindError,
+    SubscriberUnavailableError,
+)
 from runtime.grpc_channel import open_channel
 from runtime.identity import MemberPeer, member_host_name
 from runtime.migrations import migrate_within
@@ -410,6 +418,15 @@ async def test_a_grant_that_breaks_a_rule_is_refused(
         assert await rows_of(running, grant_tables()["grants"]) == []
 
 
+async def test_a_grant_by_a_catalogue_that_this_release_does_not_know_is_for_later(bench: Any, home: Home) -> None:
+    granted = authorisation_pb2.Grant.FromString(home.grant().payload)
+    granted.terms.catalogue.version = "2999-12"
+    async with bench.serving() as running:
+        with pytest.raises(SubscriberBehindError, match="2999-12"):
+            await tell(running, home.sign(GRANT, granted))
+        assert await rows_of(running, grant_tables()["grants"]) == []
+
+
 async def test_a_grant_by_a_catalogue_that_is_not_served_is_refused(bench: Any, home: Home) -> None:
     granted = authorisation_pb2.Grant.FromString(home.grant().payload)
     granted.terms.catalogue.digest = b"\1" * 32
@@ -482,6 +499,42 @@ def _publisher(home: Home, database: Database, subscriber: GrpcSubscriber) -> Fe
         snapshot=snapshot,
         clock=home.bench.clock,
     )
+
+
+def by_a_newer_catalogue(granted: authorisation_pb2.Grant) -> None:
+    granted.terms.catalogue.version = "2999-12"
+
+
+def for_a_purpose_of_a_later_release(granted: authorisation_pb2.Grant) -> None:
+    granted.terms.purpose = 99  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize("change", [by_a_newer_catalogue, for_a_purpose_of_a_later_release])
+async def test_a_grant_of_a_later_release_waits_until_this_one_is_brought_up_to_date(
+    bench: Any, home: Home, tmp_path: Any, change: Any
+) -> None:
+    """What happens: a home that is one release ahead tells a grant that cannot be checked here yet, then another statement.
+
+    What must result: the home is told to try again; nothing is parked, and nothing counts as received.
+    """
+    granted = authorisation_pb2.Grant.FromString(home.grant().payload)
+    change(granted)
+    later = home.sign(GRANT, granted)
+    async with bench.serving() as running, open_database(f"sqlite:///{tmp_path / 'home.db'}") as theirs:
+        await _prepare(theirs)
+        name = member_host_name(MemberPeer(bench.kit.OURS, envelope_pb2.MEMBER_ROLE_ADAPTER))
+        tls = bench.pki.member_tls(MemberPeer(home.province, GATEWAY))
+        async with open_channel(running.target, tls, server_name=name) as channel:
+            publisher = _publisher(home, theirs, GrpcSubscriber(channel))
+            for statement in (later, home.revocation(later)):
+                async with theirs.write() as connection:
+                    await publisher.append(connection, statement.envelope, bench.clock())
+            with pytest.raises(SubscriberUnavailableError, match="STORE_UNAVAILABLE") as caught:
+                await publisher.push(bench.kit.OURS, 20)
+            assert (caught.value.may_retry, caught.value.retry_after) == (True, timedelta(minutes=1))
+            assert await publisher.receipts([later.statement_id]) == {later.statement_id: {}}
+        for table in ("feed_parked", "feed_taken"):
+            assert await rows_of(running, FEEDS.metadata[0].tables[table]) == []
 
 
 # --- The history of the tables ----------------------------------------------------------------------------------------

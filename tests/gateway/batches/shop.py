@@ -62,6 +62,15 @@ class Opened:
     result: Result
 
 
+@dataclass(frozen=True)
+class Refused:
+    """What a subject is told of who was refused before there was a request."""
+
+    message: wire.RequestReportRequest
+    caller: Caller
+    code: ErrorCode
+
+
 @dataclass
 class Shop:
     """A report service in memory. It keeps a request for each caller and key, and seals it at once unless it is told otherwise."""
@@ -73,6 +82,7 @@ class Shop:
     opened: dict[tuple[str, str], Opened] = field(default_factory=dict)
     calls: Counter[str] = field(default_factory=Counter)
     standings: dict[str, int] = field(default_factory=dict)
+    refused: list[Refused] = field(default_factory=list)
     hooks: dict[str, Callable[[Uscc], None]] = field(default_factory=dict)
 
     async def request_report(
@@ -113,6 +123,10 @@ class Shop:
             request.result = ended
             return ended
         return request.result
+
+    async def record_refusal(self, message: wire.RequestReportRequest, caller: Caller, code: ErrorCode) -> None:
+        self._hook("refused", Uscc(message.uscc))
+        self.refused.append(Refused(message, caller, code))
 
     async def get_report(self, report_number: str, caller: Caller) -> Sealed:
         for request in self.opened.values():
@@ -180,8 +194,9 @@ def sealed(sequence: int, code: Uscc, at: datetime) -> Sealed:
 
 @dataclass
 class Callers:
-    """Says who may ask for whom."""
+    """Says who may ask for whom; `nobodys`: persons who may ask for no enterprise at all."""
 
+    nobodys: set[PersonRef] = field(default_factory=set)
     errors: dict[Uscc, HurenError] = field(default_factory=dict)
     asked: list[tuple[str, Uscc]] = field(default_factory=list)
 
@@ -190,6 +205,9 @@ class Callers:
         if uscc in self.errors:
             raise self.errors[uscc]
         return Caller(reference=f"{who.whose}:{uscc}"[:64], uscc=uscc, identity_level=who.level)
+
+    async def may_ask(self, person: BatchPerson) -> bool:
+        return person.person not in self.nobodys
 
 
 @dataclass

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -37,15 +38,27 @@ PERSON = Person(
 )
 
 
+@dataclass(frozen=True)
+class Scoped:
+    """That a person may act for an enterprise."""
+
+    scopes: frozenset[MandateScope]
+
+
 class Remembers:
     """Lets everybody act, and remembers whom it was asked about."""
 
-    def __init__(self) -> None:
+    def __init__(self, *acts: Scoped) -> None:
+        self.acts = acts
         self.asked: list[tuple[Person, Uscc, MandateScope]] = []
 
     async def for_enterprise(self, person: Person, code: Uscc, scope: MandateScope) -> Caller:
         self.asked.append((person, code, scope))
         return Caller(reference="person", uscc=code, identity_level=person.level)
+
+    async def enterprises(self, person: Person) -> Sequence[Scoped]:
+        assert (person.person, person.staff) == (AGENT, None)
+        return self.acts
 
 
 async def test_a_person_is_judged_anew_by_level_claims_and_mandates_and_by_nothing_of_its_session() -> None:
@@ -57,6 +70,32 @@ async def test_a_person_is_judged_anew_by_level_claims_and_mandates_and_by_nothi
     bare = replace(PERSON, session_name="", csrf_token="", staff=None, expires_at=asked.expires_at)
     assert (asked, code, scope) == (bare, ONE, MandateScope.REPORT)
     assert asked.expires_at > NOW
+
+
+@pytest.mark.parametrize(
+    ("scopes", "may"),
+    [
+        pytest.param([], False, id="nobody"),
+        pytest.param([{MandateScope.LOOK_UPS}, {MandateScope.GRANT}], False, id="not-for-reports"),
+        pytest.param([{MandateScope.LOOK_UPS}, {MandateScope.GRANT, MandateScope.REPORT}], True, id="for-reports"),
+    ],
+)
+async def test_a_person_may_ask_where_it_may_ask_for_the_reports_of_somebody(
+    scopes: list[set[MandateScope]],
+    may: bool,  # noqa: FBT001  # a parameter of the test
+) -> None:
+    acting = Remembers(*(Scoped(frozenset(some)) for some in scopes))
+    person = group_of(PERSON).by
+    assert isinstance(person, BatchPerson)
+    assert await ActingCallers(acting, lambda: NOW).may_ask(person) is may
+
+
+def test_who_is_refused_is_told_of_as_a_unit_or_as_a_person_who_stands_for_no_enterprise() -> None:
+    of_unit, of_group = institution_of(PERSON, BANK).refused(), group_of(PERSON).refused()
+    assert (of_unit.uscc, of_unit.unit, of_unit.actor) == (BANK, "", AGENT)
+    assert (of_group.uscc, of_group.unit, of_group.actor) == ("", "个人（未获本企业授权）", AGENT)
+    assert INSTITUTION.refused() == INSTITUTION.by
+    assert {one.reference for one in (of_unit, of_group)} == {f"person:{AGENT}"}
 
 
 async def test_a_program_asks_for_its_own_unit_and_no_other() -> None:

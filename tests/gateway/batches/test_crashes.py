@@ -44,10 +44,16 @@ class Sabotaged(BatchStore):
         self._saboteur = saboteur
 
     async def begin(
-        self, batch: StoredBatch, lines: Sequence[StoredLine], *, by: str, done: Work | None = None
-    ) -> StoredBatch:
+        self,
+        batch: StoredBatch,
+        lines: Sequence[StoredLine],
+        *,
+        by: str,
+        most_running: int,
+        done: Work | None = None,
+    ) -> StoredBatch | None:
         self._saboteur.step()
-        stored = await super().begin(batch, lines, by=by, done=done)
+        stored = await super().begin(batch, lines, by=by, most_running=most_running, done=done)
         self._saboteur.step()
         return stored
 

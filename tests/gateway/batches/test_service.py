@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 from collections.abc import Awaitable
 from dataclasses import replace
@@ -14,7 +15,7 @@ from contract.errors import ErrorCode, HurenError
 from contract.uscc import Uscc
 from gateway.batches.callers import BatchCaller, BatchKind, BatchPerson
 from gateway.batches.lists import from_json
-from gateway.batches.service import MOST_LINES, moved
+from gateway.batches.service import MOST_LINES, MOST_RUNNING, moved
 from gateway.domain.persons import PersonRef
 from gateway.store import tables
 from gateway.store.batches import BatchState, GrantsInStore, LineState
@@ -23,6 +24,7 @@ from huren.common.v1 import common_pb2
 from huren.fragment.v1 import query_pb2
 from huren.report.v1 import report_service_pb2 as wire
 from runtime.database import Database
+from runtime.errors import StoreUnavailableError
 from tests.gateway.batches.shop import AGENT, BANK, GROUP, HIGH, INSTITUTION, House, house, listed
 from tests.support.federation import CATALOGUE, NOW, uscc
 
@@ -129,6 +131,55 @@ async def test_refuses_what_no_batch_may_be(home: House, key: str, codes: list[s
     lines = listed(*codes) if codes else ()
     error = await refused(home.service().begin(GROUP, CHOICES, lines, idempotency_key=key, repeat_days=repeat_days))
     assert error.code is ErrorCode.MALFORMED_REQUEST
+
+
+async def test_a_person_who_may_ask_for_nobody_begins_no_batch_and_still_sees_the_ones_it_began(home: House) -> None:
+    batch = await begun(home, ONE)
+    home.callers.nobodys.add(AGENT)
+    service = home.service()
+    again = [
+        await refused(service.begin(GROUP, CHOICES, listed(ONE), idempotency_key="another-key")),
+        await refused(service.repeat(batch, GROUP, idempotency_key="another-key")),
+    ]
+    assert {error.code for error in again} == {ErrorCode.NO_MANDATE}
+    assert [view.batch.batch for view in await service.list(GROUP)] == [batch]
+    assert (await service.cancel(batch, GROUP)).batch.state is BatchState.CANCELLED
+
+
+async def test_a_unit_begins_batches_whatever_else_its_people_may_do(home: House) -> None:
+    home.callers.nobodys.add(AGENT)
+    colleague = BatchCaller(kind=BatchKind.INSTITUTION, unit=BANK, by=BatchPerson(person=AGENT, level=HIGH))
+    assert await begun(home, BANK, caller=colleague)
+
+
+@pytest.mark.parametrize("caller", [GROUP, INSTITUTION], ids=["group", "institution"])
+async def test_no_more_batches_of_an_owner_run_than_may_also_when_begun_at_the_same_time(
+    home: House, caller: BatchCaller
+) -> None:
+    begins = [
+        home.service().begin(caller, CHOICES, listed(ONE), idempotency_key=f"batch-number-{number}")
+        for number in range(MOST_RUNNING + 3)
+    ]
+    answers = await asyncio.gather(*begins, return_exceptions=True)
+    errors = [answer for answer in answers if isinstance(answer, HurenError)]
+    assert [(error.code, error.retry_after) for error in errors] == [(ErrorCode.OVERLOADED, timedelta(minutes=5))] * 3
+    assert len(await home.service().list(caller)) == MOST_RUNNING
+
+    kept = next(number for number, answer in enumerate(answers) if isinstance(answer, str))
+    same = await home.service().begin(caller, CHOICES, listed(ONE), idempotency_key=f"batch-number-{kept}")
+    assert same == answers[kept]
+    assert await begun(home, ONE, caller=STRANGER)
+    await home.work_all()
+    assert await begun(home, ONE, caller=caller)
+
+
+async def test_a_batch_that_was_cancelled_runs_until_it_has_ended(home: House) -> None:
+    for number in range(MOST_RUNNING):
+        batch = await home.service().begin(GROUP, CHOICES, listed(ONE), idempotency_key=f"batch-number-{number}")
+        await home.service().cancel(batch, GROUP)
+    assert (await refused(begun(home, ONE))).code is ErrorCode.OVERLOADED
+    await home.work_all()
+    assert await begun(home, ONE)
 
 
 # --- Lines --------------------------------------------------------------------------------------------------------------
@@ -278,6 +329,92 @@ async def test_a_long_list_is_worked_on_in_pieces_and_told_in_pages(home: House)
     assert MOST_LINES < 1000
 
 
+# --- What subjects are told ---------------------------------------------------------------------------------------------
+
+
+async def test_a_line_that_is_refused_before_it_is_asked_is_told_to_its_subject_once(home: House) -> None:
+    """A bank that tries codes without grants is seen by each of them."""
+    home.grants.usable[THREE] = GRANT
+    numbered: dict[str, object] = {"uscc": TWO, "grant": "1f" * 16}
+    lines = from_json([ONE, numbered, THREE])
+    await home.service().begin(INSTITUTION, CHOICES, lines, idempotency_key=KEY)
+    await home.work_all()
+
+    told = {one.message.uscc: one for one in home.shop.refused}
+    assert set(told) == {ONE, TWO}
+    assert len(home.shop.refused) == 2
+    for one in told.values():
+        assert (one.caller, one.code) == (await home.callers.caller_for(INSTITUTION, BANK), ErrorCode.GRANT_NOT_FOUND)
+        assert one.message.basis == query_pb2.AUTHORISATION_BASIS_GRANT
+        assert (one.message.purpose, one.message.grant_statement_id) == (query_pb2.PURPOSE_LISTING, b"")
+
+
+async def test_a_person_without_a_mandate_is_told_of_as_a_person_and_not_as_the_subject_itself(home: House) -> None:
+    home.callers.errors[ONE] = HurenError(ErrorCode.NO_MANDATE)
+    await begun(home, ONE, TWO)
+    await home.work_all()
+    (told,) = home.shop.refused
+    assert (told.message.uscc, told.caller, told.code) == (ONE, GROUP.refused(), ErrorCode.NO_MANDATE)
+    assert told.caller.uscc != ONE
+
+
+async def test_a_person_who_may_not_act_for_the_unit_any_more_is_told_of_as_the_unit(home: House) -> None:
+    colleague = BatchCaller(kind=BatchKind.INSTITUTION, unit=BANK, by=BatchPerson(person=AGENT, level=HIGH))
+    await begun(home, ONE, caller=colleague)
+    home.callers.errors[BANK] = HurenError(ErrorCode.NO_MANDATE)
+    await home.work_all()
+    (told,) = home.shop.refused
+    assert (told.caller, told.message.basis) == (colleague.refused(), query_pb2.AUTHORISATION_BASIS_GRANT)
+
+
+async def test_a_line_that_is_refused_again_and_again_is_told_once(home: House) -> None:
+    home.callers.errors[ONE] = HurenError(ErrorCode.OVERLOADED)
+    batch = await begun(home, ONE)
+    for _ in range(3):
+        await home.work_all()
+        home.shop.now += timedelta(hours=1)
+    home.callers.errors[ONE] = HurenError(ErrorCode.NO_MANDATE)
+    await home.work_all()
+    assert (await home.lines(batch))[ONE].state is LineState.FAILED
+    assert [told.code for told in home.shop.refused] == [ErrorCode.OVERLOADED]
+
+
+async def test_what_the_report_service_refused_or_opened_it_tells_itself(home: House) -> None:
+    home.shop.errors[ONE] = HurenError(ErrorCode.OVERLOADED)
+    home.shop.open_for.add(TWO)
+    batch = await begun(home, ONE, TWO)
+    await home.work_all()
+    assert await home.states(batch) == [LineState.ASKED, LineState.OPEN]
+    home.callers.errors |= {ONE: HurenError(ErrorCode.NO_MANDATE), TWO: HurenError(ErrorCode.NO_MANDATE)}
+    home.shop.now += timedelta(minutes=1)
+    await home.work_all()
+    assert await home.states(batch) == [LineState.FAILED, LineState.FAILED]
+    assert home.shop.refused == []
+
+
+async def test_a_request_whose_answer_was_never_kept_is_no_refusal(home: House) -> None:
+    home.shop.hooks["opened"] = _away
+    batch = await begun(home, ONE)
+    with pytest.raises(StoreUnavailableError):
+        await home.work_once()
+    home.shop.hooks.clear()
+    await _keep_in_requests(home)
+    assert await home.states(batch) == [LineState.ASKED]
+    home.callers.errors[ONE] = HurenError(ErrorCode.NO_MANDATE)
+    home.shop.now += timedelta(minutes=2)
+    await home.work_all()
+    assert await home.states(batch) == [LineState.FAILED]
+    assert home.shop.refused == []
+
+
+async def test_a_line_whose_process_died_before_it_asked_is_told_when_it_is_refused_then(home: House) -> None:
+    batch = await begun(home, ONE)
+    assert await home.store.pin(batch, 1, "") is not None
+    home.callers.errors[ONE] = HurenError(ErrorCode.NO_MANDATE)
+    await home.work_all()
+    assert [told.message.uscc for told in home.shop.refused] == [ONE]
+
+
 # --- Institutions -------------------------------------------------------------------------------------------------------
 
 
@@ -413,6 +550,7 @@ async def test_lists_the_callers_batches_newest_first_in_pages(home: House) -> N
     made = []
     for number in range(5):
         made.append(await home.service().begin(GROUP, CHOICES, listed(ONE), idempotency_key=f"batch-number-{number}"))
+        await home.work_all()
         home.shop.now += timedelta(seconds=number % 2)  # some at the same moment
     await begun(home, ONE, caller=STRANGER)
 
@@ -565,6 +703,71 @@ async def test_a_batch_is_begun_once_more_when_its_owner_asks(home: House) -> No
     assert [line.uscc for line in await home.store.lines(again)] == [ONE, TWO]
 
 
+async def test_what_a_program_begins_is_not_begun_once_more_by_itself(home: House) -> None:
+    colleague = BatchCaller(kind=BatchKind.INSTITUTION, unit=BANK, by=BatchPerson(person=AGENT, level=HIGH))
+    service = home.service()
+    by_program = await begun(home, BANK, caller=INSTITUTION)
+    by_colleague = await service.begin(colleague, CHOICES, listed(BANK), idempotency_key="by-a-colleague")
+    errors = [
+        await refused(service.begin(INSTITUTION, CHOICES, listed(BANK), idempotency_key="of-a-week", repeat_days=7)),
+        await refused(service.schedule(by_program, INSTITUTION, 7)),
+        await refused(service.schedule(by_program, colleague, 7)),
+        await refused(service.schedule(by_colleague, INSTITUTION, 7)),
+    ]
+    assert {(error.code, error.field) for error in errors} == {(ErrorCode.MALFORMED_REQUEST, "repeat_days")}
+    assert (await service.schedule(by_program, INSTITUTION, 0)).batch.repeat_days == 0
+    assert (await service.schedule(by_colleague, colleague, 7)).batch.repeat_days == 7
+
+
+async def test_a_schedule_that_a_program_has_from_before_begins_nothing(home: House) -> None:
+    batch = await begun(home, BANK, caller=INSTITUTION)
+    await home.work_all()
+    await home.store.schedule(batch, 7, by="", at=home.shop.now)
+    home.shop.now += timedelta(days=7)
+    await home.work_all()
+    assert [view.batch.batch for view in await home.service().list(INSTITUTION)] == [batch]
+    assert await home.store.repeated_at([batch]) == {}
+
+
+async def test_a_repetition_waits_while_too_many_batches_of_its_owner_run(home: House) -> None:
+    batch = await begun(home, ONE, repeat_days=7)
+    await home.work_all()
+    home.shop.now += timedelta(days=7)
+    home.shop.open_for.add(TWO)
+    for number in range(MOST_RUNNING):
+        await home.service().begin(GROUP, CHOICES, listed(TWO), idempotency_key=f"batch-number-{number}")
+    await home.work_all()
+    assert len(await home.service().list(GROUP)) == MOST_RUNNING + 1
+    assert await home.store.repeated_at([batch]) == {batch: home.shop.now + timedelta(minutes=5)}
+
+    home.shop.open_for.clear()
+    home.shop.now += timedelta(minutes=5)
+    await home.work_all()
+    home.shop.now += timedelta(minutes=5)
+    await home.work_all()
+    assert [view.batch.repeated_from for view in await home.service().list(GROUP) if view.batch.repeated_from] == [
+        batch
+    ]
+
+
+async def test_who_lost_a_repetition_begins_nothing_though_it_waits_for_its_turn_since(home: House) -> None:
+    batch = await begun(home, ONE, repeat_days=7)
+    await home.work_all()
+    home.shop.now += timedelta(days=7)
+    slow, quick = home.queue(), home.queue()
+    late = await slow.take()
+    home.shop.now += timedelta(minutes=2)
+    early = await quick.take()
+    assert late is not None
+    assert early is not None
+    await quick.put_back(early, due=home.shop.now + timedelta(minutes=5))
+    await home.service(slow).begin_again(late)
+    assert len(await home.service().list(GROUP)) == 1
+    home.shop.now += timedelta(minutes=5)
+    await home.work_all()
+    assert [view.batch.repeated_from for view in await home.service().list(GROUP)] == [batch, ""]
+
+
 @pytest.mark.parametrize(
     ("window", "days", "expected"),
     [
@@ -585,6 +788,10 @@ def test_a_window_goes_on_by_as_many_days_and_stays_within_the_limit(
     assert got == expected
     if got:
         assert date.fromisoformat(got[1]) - date.fromisoformat(got[0]) <= timedelta(days=5 * 365 + 2)
+
+
+def _away(_: Uscc) -> None:
+    raise StoreUnavailableError("the store is away")
 
 
 async def _keep_in_requests(home: House) -> None:

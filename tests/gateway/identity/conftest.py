@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -12,7 +11,7 @@ import pytest
 
 from gateway.store import tables
 from runtime.database import Database, open_database
-from tests.support.forged_provider import ForgedProvider, Relying, StandingClock, relying_on
+from tests.support.forged_provider import ForgedProvider, Relying, relying_on
 
 
 @pytest.fixture
@@ -25,19 +24,6 @@ async def relying(forged: ForgedProvider, database: Database) -> AsyncIterator[R
     await tables.prepare(database, clock=forged.clock)
     async with relying_on(forged, database) as made:
         yield made
-
-
-@pytest.fixture(scope="session")
-def prepared_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A SQLite file with the tables: making them takes longer than most tests."""
-    path = tmp_path_factory.mktemp("identity") / "prepared.db"
-
-    async def prepare() -> None:
-        async with open_database(f"sqlite:///{path}") as database:
-            await tables.prepare(database, clock=StandingClock())
-
-    asyncio.run(prepare())
-    return path
 
 
 @pytest.fixture

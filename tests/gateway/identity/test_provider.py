@@ -278,6 +278,35 @@ async def test_made_up_keys_are_asked_for_once_in_a_while(quick: Relying, answer
     assert quick.forged.asked.count("/jwks") == 2
 
 
+async def test_whose_key_is_known_does_not_wait_while_another_is_asked_for(quick: Relying) -> None:
+    """What happens: somebody comes with a made-up key, and the provider is slow to say what keys there are.
+
+    What must result: who comes with a key that is known is served meanwhile.
+    """
+    forged, asked, answered = quick.forged, asyncio.Event(), asyncio.Event()
+
+    async def slow(_: web.Request) -> web.StreamResponse:
+        asked.set()
+        await answered.wait()
+        return web.Response(status=404)
+
+    good = forged.sign(forged.id_claims("n"))
+    async with aiohttp.ClientSession() as session:
+        provider = seen(session, forged.issuer, clock=quick.clock, timing=Timing(timeout_s=60))
+        await provider.verified(good, CLIENT_ID)
+        quick.clock.go_on(timedelta(seconds=30))
+        forged.answers["/jwks"] = [slow]
+        made_up = asyncio.create_task(provider.verified(forged.sign(forged.id_claims("n"), kid="made-up"), CLIENT_ID))
+        await asked.wait()
+
+        header, _, _ = await provider.verified(good, CLIENT_ID)
+
+        assert (header.key_id, made_up.done()) == (forged.key.kid, False)
+        answered.set()
+        with pytest.raises(ProviderUnavailableError):
+            await made_up
+
+
 def short_key() -> dict[str, Any]:
     return public(RSAKey.generate_key(1024, {"kid": "one", "alg": "RS256", "use": "sig"}))
 

@@ -22,7 +22,7 @@ from gateway.mandates.rules import (
     pairing_digest,
 )
 from gateway.store import tables
-from gateway.store.mandates import MandateId
+from gateway.store.mandates import Mandate, MandateId, MandateStore
 from huren.fragment.v1 import query_pb2
 from tests.support.federation import uscc
 from tests.support.mandates import (
@@ -42,6 +42,8 @@ from tests.support.mandates import (
 AGENT = person(1, level=SUBSTANTIAL)
 REPRESENTATIVE = person(2, represents=(ENTERPRISE,))
 STRANGER = person(3, represents=(OTHER_ENTERPRISE,))
+
+_MOST_LISTED = 500
 
 WRONG = "2222-2222"
 """No code that a test is given: one in 10^11."""
@@ -131,14 +133,33 @@ async def test_nobody_has_more_open_asks_than_allowed_also_at_the_same_time(met:
     await met.agents.ask(STRANGER, ENTERPRISE, EVERYTHING)
 
 
-async def test_asks_that_were_withdrawn_or_lapsed_are_open_no_more(met: Home) -> None:
-    asked = [await met.agents.ask(AGENT, uscc(number), EVERYTHING) for number in range(MAX_OPEN_ASKS)]
-    await met.agents.withdraw(AGENT, asked[0].mandate)
-    await met.agents.ask(AGENT, ENTERPRISE, EVERYTHING)
+async def test_asks_that_lapsed_are_open_no_more(met: Home) -> None:
+    for number in range(MAX_OPEN_ASKS):
+        await met.agents.ask(AGENT, uscc(number), EVERYTHING)
+    met.now += timedelta(days=ASK_DAYS)
     assert await refusal(met.agents.ask(AGENT, ENTERPRISE, EVERYTHING)) == (ErrorCode.TOO_MANY_OPEN_ASKS, "")
 
-    met.now += timedelta(days=ASK_DAYS + 1)
+    met.now += timedelta(days=1)
 
+    await met.agents.ask(AGENT, ENTERPRISE, EVERYTHING)
+
+
+async def test_asking_and_ending_over_and_over_ends_with_the_limit_until_the_next_china_day(met: Home) -> None:
+    for number in range(MAX_OPEN_ASKS):
+        asked = await met.agents.ask(AGENT, ENTERPRISE, EVERYTHING)
+        await met.agents.withdraw(AGENT if number % 2 else REPRESENTATIVE, asked.mandate)
+    assert await refusal(met.agents.ask(AGENT, ENTERPRISE, EVERYTHING)) == (ErrorCode.TOO_MANY_OPEN_ASKS, "")
+    assert len(await met.agents.of_enterprise(REPRESENTATIVE, ENTERPRISE)) == MAX_OPEN_ASKS
+
+    met.now += timedelta(hours=11, minutes=59)
+    assert await refusal(met.agents.ask(AGENT, ENTERPRISE, EVERYTHING)) == (ErrorCode.TOO_MANY_OPEN_ASKS, "")
+    met.now += timedelta(minutes=1)
+    await met.agents.ask(AGENT, ENTERPRISE, EVERYTHING)
+
+
+async def test_asks_that_were_confirmed_do_not_count(met: Home) -> None:
+    for _ in range(MAX_OPEN_ASKS):
+        await met.confirm(REPRESENTATIVE, await met.agents.ask(AGENT, ENTERPRISE, EVERYTHING))
     await met.agents.ask(AGENT, ENTERPRISE, EVERYTHING)
 
 
@@ -354,6 +375,30 @@ async def test_asks_do_not_push_a_confirmed_mandate_down(met: Home) -> None:
     listed = await met.agents.of_enterprise(REPRESENTATIVE, ENTERPRISE)
 
     assert [one.mandate for one in listed] == [confirmed.mandate, waiting.mandate, ended.mandate]
+
+
+async def test_an_ask_that_others_pushed_off_the_list_is_confirmed_by_its_id_and_code(met: Home) -> None:
+    asked = await met.agents.ask(AGENT, ENTERPRISE, EVERYTHING)
+    met.now += timedelta(minutes=1)
+    waiting = Mandate(
+        mandate=asked.mandate,
+        uscc=ENTERPRISE,
+        person=STRANGER.person,
+        pairing_digest=b"",
+        scopes=EVERYTHING,
+        asked_at=met.now,
+    )
+    store = MandateStore(met.database)
+    for number in range(_MOST_LISTED):  # of many people, as far as this enterprise can tell
+        newer = replace(waiting, mandate=MandateId(f"{number:032x}"))
+        assert await store.add(newer, open_since=met.now, ended_since=met.now, most_open=_MOST_LISTED)
+
+    listed = await met.agents.of_enterprise(REPRESENTATIVE, ENTERPRISE)
+    assert len(listed) == _MOST_LISTED
+    assert asked.mandate not in {one.mandate for one in listed}
+    await met.confirm(REPRESENTATIVE, asked)
+    first, *_ = await met.agents.of_enterprise(REPRESENTATIVE, ENTERPRISE)
+    assert (first.mandate, first.standing) == (asked.mandate, Standing.IN_FORCE)
 
 
 async def test_a_mandate_expires_with_its_last_china_day(met: Home) -> None:

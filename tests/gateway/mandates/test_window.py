@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Awaitable
 from dataclasses import replace
@@ -14,7 +15,7 @@ from sqlalchemy import func, select
 
 from contract.errors import ErrorCode, HurenError
 from gateway.domain.persons import Person, StaffRole
-from gateway.mandates.window import MAX_SCAN_BYTES, SCAN_TYPES, Scan, require_scan
+from gateway.mandates.window import MAX_SCAN_BYTES, MAX_UNCONFIRMED, SCAN_TYPES, Scan, require_scan
 from gateway.store import tables
 from tests.support.federation import uscc
 from tests.support.mandates import BASIC, ENTERPRISE, OTHER_UNIT, PDF, UNIT, Home, person, staff
@@ -127,6 +128,33 @@ async def test_a_paper_that_was_confirmed_can_be_ended(home: Home) -> None:
     await home.windows.confirm(REVIEWER, mandate)
 
     assert not (await home.windows.end(COLLEAGUE, mandate)).in_force
+
+
+async def test_no_more_papers_of_a_clerk_wait_than_may_also_when_filed_at_the_same_time(home: Home) -> None:
+    await home.meet(CLERK, COLLEAGUE)
+    filed = [file(home) for _ in range(MAX_UNCONFIRMED + 3)]
+    answers = await asyncio.gather(*filed, return_exceptions=True)
+    errors = [answer for answer in answers if isinstance(answer, HurenError)]
+    assert [(error.code, error.field) for error in errors] == [(ErrorCode.FILE_NOT_ACCEPTED, "scan")] * 3
+    assert str(MAX_UNCONFIRMED) in errors[0].message_zh
+    waiting = await home.windows.of_unit(CLERK)
+    assert len(waiting) == MAX_UNCONFIRMED
+
+    await file(home, COLLEAGUE)
+    await home.windows.confirm(REVIEWER, waiting[0].mandate)
+    await file(home)
+    assert await refusal(file(home)) is ErrorCode.FILE_NOT_ACCEPTED
+
+
+async def test_papers_that_were_ended_unconfirmed_count_until_their_day_is_past(home: Home) -> None:
+    for _ in range(MAX_UNCONFIRMED):
+        await home.windows.end(CLERK, await file(home))
+    home.now = MIDNIGHT - timedelta(microseconds=1)
+    assert await refusal(file(home)) is ErrorCode.FILE_NOT_ACCEPTED
+
+    home.now = MIDNIGHT
+
+    await file(home)
 
 
 async def test_the_scan_is_given_back_as_it_came(home: Home) -> None:

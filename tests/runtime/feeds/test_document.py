@@ -24,7 +24,7 @@ EPOCH = "0123456789abcdef" * 2
 
 
 def test_the_rules_are_those_that_the_messages_promise() -> None:
-    rules = re.findall(r"^- \*\*F-(\d+)\*\*", TEXT, re.MULTILINE)
+    rules = re.findall(r"^- \*\*FD-(\d+)\*\*", TEXT, re.MULTILINE)
     assert [int(number) for number in rules] == list(range(1, 13))
     assert "FD-1 to FD-12" in (ROOT / "protos" / "huren" / "feed" / "v1" / "feed.proto").read_text("utf-8")
 

@@ -16,6 +16,8 @@ from sqlalchemy import select
 from contract.days import to_timestamp
 from contract.payloads import FEED_ENTRY, GRANT
 from contract.province import Province
+from gateway.federation.feeds import AuthorisationFeed
+from gateway.store.work import WorkQueue
 from huren.authorisation.v1 import authorisation_pb2
 from huren.feed.v1 import feed_pb2, feed_service_pb2
 from runtime.database import open_database
@@ -366,6 +368,157 @@ async def test_one_subscriber_that_fails_keeps_no_other_from_being_told(world: W
     levels = {log["subscriber"]: log["log_level"] for log in logs if log["event"] == "feed not told"}
     assert levels == {"hebei": "warning", "shanxi": "error", "beijing": "warning"}
     assert await publisher.receipts(told) == {told[0]: {ORIGIN: NOW}}
+
+
+# --- What is new only ---
+
+
+async def acknowledgements(world: World) -> list[Any]:
+    """All that is kept of what subscribers answered."""
+    async with world.home.read() as connection:
+        return [list(await connection.execute(select(table))) for table in (tables.cursors, tables.receipts)]
+
+
+def hanging(world: World, pushed: list[float]) -> Any:
+    """A subscriber that answers nothing for as long as one waits."""
+
+    async def push(_: object, timeout_s: float) -> feed_service_pb2.PushResponse:
+        pushed.append(timeout_s)
+        raise SubscriberUnavailableError("no answer in time")
+
+    return type(world.link)(push, instead=push)
+
+
+async def test_who_has_everything_is_left_alone_where_only_news_are_told(world: World) -> None:
+    await world.tell()
+    await world.publisher.push_all(30, only_news=True)
+    assert (await world.condition()).complete
+    world.link.pushed.clear()
+    world.clock.advance(hours=1)
+    before = await acknowledgements(world)
+    for publisher in (world.publisher, world.publishing()):  # another process, by what is kept
+        await publisher.push_all(30, only_news=True)
+    assert (world.link.pushed, await acknowledgements(world)) == ([], before)
+    world.origin_clock.now = world.clock.now
+    told = await world.tell()
+    await world.publisher.push_all(30, only_news=True)
+    assert [kinds(world, request) for request in world.link.pushed] == [["2", "head 2"]]
+    assert (await world.applied())[1:] == told
+
+
+async def test_who_has_everything_of_a_feed_without_entries_is_left_alone_too(world: World) -> None:
+    await world.publisher.push_all(30, only_news=True)
+    world.link.pushed.clear()
+    await world.publisher.push_all(30, only_news=True)
+    assert world.link.pushed == []
+
+
+async def test_a_new_epoch_is_news(world: World) -> None:
+    told = await world.tell()
+    await world.publisher.push_all(30, only_news=True)
+    world.link.pushed.clear()
+    world.epoch = OTHER_EPOCH
+    world.clock.advance(seconds=1)
+    await world.publisher.push_all(30, only_news=True)
+    assert [kinds(world, request) for request in world.link.pushed] == [[], ["reset 1", "1", "head 1"]]
+    assert (await world.condition()).epoch == OTHER_EPOCH
+    assert await world.applied() == told
+
+
+async def test_who_failed_a_moment_ago_is_not_waited_for(world: World) -> None:
+    """What happens: of two subscribers one hangs; somebody waits for news four times, and the background pushes once.
+
+    What must result: the one that hangs is waited for once in ten seconds, whoever found out; the other one has everything.
+    """
+    waited: list[float] = []
+    publisher = world.publishing(HEBEI=hanging(world, waited))
+    told = []
+    for advance, times in ((0, 1), (9, 1), (1, 2), (9.9, 2)):
+        world.clock.advance(seconds=advance)
+        world.origin_clock.advance(seconds=advance)
+        told += await world.tell()
+        await publisher.push_all(2, only_news=True)
+        assert len(waited) == times
+        assert await world.applied() == told
+    with pytest.raises(SubscriberUnavailableError):
+        await publisher.push(Province.HEBEI, 2)  # the background goes on
+    world.clock.advance(seconds=5)
+    await publisher.push_all(2, only_news=True)
+    assert len(waited) == 3
+
+
+async def test_who_answered_again_is_told_at_once(world: World) -> None:
+    publisher = world.publisher
+    world.link.instead = hanging(world, []).push
+    await world.tell()
+    await publisher.push_all(2, only_news=True)
+    world.link.instead = None
+    assert await publisher.push(ORIGIN, 30)
+    told = await world.tell()
+    await publisher.push_all(2, only_news=True)
+    assert (await world.applied())[1:] == told
+
+
+async def test_who_failed_is_told_in_the_background_nevertheless(world: World) -> None:
+    told = await world.tell()
+    world.link.instead = hanging(world, []).push
+    await world.publisher.push_all(2)
+    world.link.instead = None
+    await world.publisher.push_all(30)
+    assert await world.applied() == told
+
+
+async def test_a_clock_that_is_set_back_keeps_nobody_from_being_told(world: World) -> None:
+    told = await world.tell()
+    world.link.instead = hanging(world, []).push
+    await world.publisher.push_all(2, only_news=True)
+    world.link.instead = None
+    world.clock.advance(seconds=-30)
+    await world.publisher.push_all(2, only_news=True)
+    assert await world.applied() == told
+
+
+async def test_a_store_that_is_away_is_logged_and_nobody_is_pushed_to(world: World, tmp_path: Any) -> None:
+    async with open_database(f"sqlite:///{tmp_path / 'missing' / 'store.db'}") as away:
+        with structlog.testing.capture_logs() as logs:
+            await world.publishing(away).push_all(2, only_news=True)
+    assert [(log["event"], log["log_level"]) for log in logs] == [("feed not told", "warning")]
+    assert world.link.pushed == []
+
+
+async def test_the_gateway_tells_only_news_where_somebody_waits(world: World) -> None:
+    feed = AuthorisationFeed(
+        world.publisher,
+        database=world.home,
+        queue=WorkQueue(world.home, owner="gateway", clock=world.clock, lease=timedelta(minutes=1)),
+        subscribers=[ORIGIN],
+        clock=world.clock,
+    )
+    told = await world.tell()
+    await feed.push_all(30)
+    pushed = len(world.link.pushed)
+    await feed.push_all(30)
+    assert (await world.applied(), len(world.link.pushed)) == (told, pushed)
+
+
+# --- What is logged ---
+
+
+async def test_the_log_tells_a_feed_that_begins_from_one_that_tells_again(world: World) -> None:
+    with structlog.testing.capture_logs() as logs:
+        await world.tell()
+        await world.tell()
+        world.epoch = OTHER_EPOCH
+        await world.tell()
+    told = [(log["event"], log["epoch"][0], log.get("told_again")) for log in logs]
+    assert told == [("feed begins", "a", None), ("feed begins a new epoch", "b", 2)]
+
+
+async def test_a_restored_home_says_how_much_it_tells_again(world: World) -> None:
+    await world.hold(world.revocation())
+    with structlog.testing.capture_logs() as logs:
+        await world.publisher.push(ORIGIN, 30)
+    assert [log["told_again"] for log in logs if log["event"] == "feed begins a new epoch"] == [1]
 
 
 # --- Receipts ---

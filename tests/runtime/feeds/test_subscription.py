@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
+from contract import payloads
 from contract.days import to_timestamp
 from contract.errors import ErrorCode, HurenError
 from contract.payloads import GRANT_REVOCATION, QUERY
@@ -20,12 +22,21 @@ from contract.province import Province
 from huren.authorisation.v1 import authorisation_pb2
 from huren.feed.v1 import feed_pb2
 from huren.fragment.v1 import query_pb2
-from runtime.feeds import FEEDS, FeedHandler, FeedStatementRefusedError, FeedSubscription, tables
+from runtime.feeds import (
+    FEEDS,
+    FeedHandler,
+    FeedStatementRefusedError,
+    FeedSubscription,
+    SubscriberBehindError,
+    SubscriberUnavailableError,
+    tables,
+)
 from runtime.identity import MemberPeer
-from tests.support.federation import ADAPTER, GATEWAY, NOW
+from signing import PrivateKey, Signer, TrustStore, Verifier, decode_envelope, statement_id
+from tests.support.federation import ADAPTER, GATEWAY, NOW, accept_ed25519
 
 World = Any
-HOME = Province.BEIJING
+HOME, ORIGIN = Province.BEIJING, Province.TIANJIN
 OTHER_EPOCH, THIRD_EPOCH = "b" * 32, "c" * 32
 
 
@@ -326,6 +337,95 @@ async def test_a_fault_of_the_handler_leaves_everything_where_it_was(world: Worl
     world.fail = lambda _: None
     assert (await world.push(*entries)).number == 1
     assert await world.applied() == [statement.statement_id]
+
+
+# --- What this member cannot apply yet ---
+
+
+def by_a_key_that_is_new(world: World, **_: Any) -> tuple[bytes, Callable[[], None]]:
+    key = PrivateKey.from_seed(bytes([7] * 32))
+    revocation = authorisation_pb2.GrantRevocation(grant_statement_id=bytes(32))
+    signer = Signer(key, issuer=HOME, role=GATEWAY)
+    revocation.header.CopyFrom(signer.new_header(NOW))
+
+    def catch_up() -> None:
+        known = next(entry for entry in world.federation.entries if (entry.member, entry.role) == (HOME, GATEWAY))
+        added = replace(known, keyid=key.key_id, public_key=key.public_key)
+        trust = TrustStore.from_entries(
+            [*world.federation.entries, added], policy=accept_ed25519(NOW), published_at=NOW
+        )
+        world.federation.verifier = Verifier(trust)
+
+    return signer.sign(GRANT_REVOCATION, revocation).envelope, catch_up
+
+
+def with_a_feature_of_a_later_release(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> tuple[bytes, Callable[[], None]]:
+    header = world.federation.header(HOME, GATEWAY)
+    header.must_understand.append("tomorrow")
+    revocation = authorisation_pb2.GrantRevocation(header=header, grant_statement_id=bytes(32))
+    signed = world.federation.signer(HOME, GATEWAY).sign(GRANT_REVOCATION, revocation)
+    return signed.envelope, lambda: monkeypatch.setattr(payloads, "UNDERSTOOD", frozenset({"tomorrow"}))
+
+
+def that_the_handler_cannot_check(world: World, **_: Any) -> tuple[bytes, Callable[[], None]]:
+    statement = world.revocation()
+    world.fail = lambda told: (
+        SubscriberBehindError("a newer catalogue") if told.statement_id == statement.statement_id else None
+    )
+
+    def catch_up() -> None:
+        world.fail = lambda _: None
+
+    return statement.envelope, catch_up
+
+
+@pytest.mark.parametrize(
+    "make", [by_a_key_that_is_new, with_a_feature_of_a_later_release, that_the_handler_cannot_check]
+)
+async def test_what_cannot_be_applied_yet_is_not_parked_and_is_taken_once_this_member_has_caught_up(
+    world: World, monkeypatch: pytest.MonkeyPatch, make: Callable[..., tuple[bytes, Callable[[], None]]]
+) -> None:
+    """What happens: of three statements the second one needs what this member does not have; later it has it.
+
+    What must result: the first is taken; the second is refused for the time being, again and again, and neither parked nor
+    acknowledged; then all are taken, in order.
+    """
+    first, last = world.revocation(), world.revocation()
+    envelope, catch_up = make(world, monkeypatch=monkeypatch)
+    await world.tell(first)
+    async with world.home.write() as connection:
+        await world.publisher.append(connection, envelope, NOW)
+    await world.tell(last)
+    for _ in range(2):
+        with (
+            structlog.testing.capture_logs() as logs,
+            pytest.raises(SubscriberUnavailableError, match="STORE_UNAVAILABLE"),
+        ):
+            await world.publisher.push(ORIGIN, 30)
+        assert "feed waits: this member is behind" in [log["event"] for log in logs if log["log_level"] == "error"]
+    entries = world.link.pushed[-1].envelopes
+    with pytest.raises(HurenError) as caught:
+        await world.push(*entries)
+    assert (caught.value.code, caught.value.retry_after) == (ErrorCode.STORE_UNAVAILABLE, timedelta(minutes=1))
+    condition = await world.condition()
+    assert (condition.number, condition.parked, condition.complete) == (1, 0, False)
+    second = statement_id_of_envelope(envelope)
+    assert await world.publisher.receipts([second]) == {second: {}}
+
+    catch_up()
+    world.subscription = world.subscribing()
+    assert await world.publisher.push(ORIGIN, 30)
+    assert await world.applied() == [first.statement_id, second, last.statement_id]
+    condition = await world.condition()
+    assert (condition.number, condition.parked, condition.complete) == (3, 0, True)
+    assert set((await world.publisher.receipts([second]))[second]) == {ORIGIN}
+
+
+def statement_id_of_envelope(envelope: bytes) -> bytes:
+    decoded = decode_envelope(envelope)
+    return bytes(statement_id(decoded.payload_type, decoded.payload))
 
 
 def test_a_handler_expects_payload_types_that_are_known(world: World) -> None:
