@@ -320,7 +320,8 @@ ERROR_TABLE: Final[dict[ErrorCode, ErrorRow]] = {
     ErrorCode.TOO_MANY_OPEN_ASKS: ErrorRow(
         _REQUESTER, _LATER, _RESOURCE_EXHAUSTED, 429,
         "您提出而尚未确认的经办申请已达上限（{limit}件，含当日终止的）。请待其确认，或者于次日再提出。",
-        "{limit} of your asks wait for a confirmation or were ended today, which is the limit. Have them confirmed, or ask tomorrow.",
+        "{limit} of your asks wait for a confirmation or were ended today, which is the limit. Have them confirmed, or ask "
+        "tomorrow.",
     ),
     ErrorCode.MANDATE_NOT_FOUND: ErrorRow(
         _REQUESTER, _NEVER, _NOT_FOUND, 404,
