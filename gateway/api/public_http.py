@@ -86,6 +86,8 @@ _HEADERS: Final = {
     "X-Frame-Options": "DENY",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
+    # Browsers heed it over TLS only, which ends at the proxy before us.
+    "Strict-Transport-Security": "max-age=31536000",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
     "Cache-Control": "no-store",
     "Server": "huren",

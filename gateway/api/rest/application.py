@@ -23,6 +23,7 @@ from time import monotonic as machine_monotonic
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+import structlog
 from aiohttp import web
 
 from contract.errors import ErrorCode, HurenError
@@ -66,6 +67,8 @@ from gateway.api.rest.reports import ReportHandlers
 from gateway.api.rest.session import SessionHandlers
 from gateway.domain.persons import Person
 from runtime.clock import Clock
+
+_log: Final = structlog.get_logger(__name__)
 
 _COSTS: Final[Mapping[str, int]] = {
     "requestReport": 5,
@@ -305,13 +308,15 @@ class _Endpoint:
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """Serves one request."""
         headers: dict[str, str] = {}
+        code = "OK"
         try:
             response = await self._serve(request, headers)
         except Exception as error:  # noqa: BLE001  # told as a problem, whatever it is
             problem = problem_of(error, f"{self._operation.method} {self._operation.path}")
             if problem.status == HTTPStatus.UNAUTHORIZED:
                 problem.headers["WWW-Authenticate"] = "Bearer"
-            response = problem.response()
+            response, code = problem.response(), problem.error.code
+        _log.info("call", operation=self._operation.operation_id, status=response.status, code=code)
         for name, value in headers.items():
             response.headers.setdefault(name, value)
         if not request.content.at_eof():

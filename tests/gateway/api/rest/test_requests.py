@@ -456,3 +456,17 @@ async def test_every_answer_bears_the_headers_of_the_house(client: Client, path:
     assert sent.headers["Cache-Control"] == "no-store"
     assert sent.headers["Referrer-Policy"] == "no-referrer"
     assert sent.headers["Content-Security-Policy"].startswith("default-src 'none'")
+
+
+async def test_every_call_leaves_a_line_with_its_code_and_nothing_that_was_sent(client: Client) -> None:
+    with structlog.testing.capture_logs() as lines:
+        for who, status, code in (("agent", 400, "MALFORMED_REQUEST"), ("", 401, "LOGIN_NEEDED")):
+            body = b'{"' + SECRET.encode() + b'": 1}'
+            sent = await client.as_(who).send(
+                "POST", ASK, data=body, headers=KEY | {"Content-Type": "application/json"}
+            )
+            assert sent.status == status
+            line = lines[-1]
+            assert (line["event"], line["operation"], line["status"]) == ("call", "requestReport", status)
+            assert line["code"] == code
+    assert SECRET not in str(lines)
