@@ -298,7 +298,7 @@ ERROR_TABLE: Final[dict[ErrorCode, ErrorRow]] = {
         "Log in first.",
     ),
     ErrorCode.LOGIN_NOT_COMPLETED: ErrorRow(
-        _REQUESTER, _NEVER, _UNAUTHENTICATED, 403,
+        _REQUESTER, _NEVER, _PERMISSION_DENIED, 403,
         "登录未完成，或者登录信息未获采信。请返回首页重新登录。",
         "The login was not completed, or what came back is not believed. Go back and log in again.",
     ),
@@ -318,7 +318,7 @@ ERROR_TABLE: Final[dict[ErrorCode, ErrorRow]] = {
         "The request does not carry the token of this session, or comes from another site. Reload the page and try again.",
     ),
     ErrorCode.TOO_MANY_OPEN_ASKS: ErrorRow(
-        _REQUESTER, _LATER, _RESOURCE_EXHAUSTED, 429,
+        _REQUESTER, _NEVER, _RESOURCE_EXHAUSTED, 429,
         "您提出而尚未确认的经办申请已达上限（{limit}件，含当日终止的）。请待其确认，或者于次日再提出。",
         "{limit} of your asks wait for a confirmation or were ended today, which is the limit. Have them confirmed, or ask "
         "tomorrow.",
@@ -359,7 +359,7 @@ ERROR_TABLE: Final[dict[ErrorCode, ErrorRow]] = {
         "The request goes beyond the grant: {problem_en}. Choose within it.",
     ),
     ErrorCode.GRANT_TERMS_UNACCEPTABLE: ErrorRow(
-        _REQUESTER, _NEVER, _INVALID_ARGUMENT, 422,
+        _REQUESTER, _NEVER, _FAILED_PRECONDITION, 422,
         "授权书内容有误：{problem_zh}。请修改后重新生成授权书。",
         "The terms cannot be granted: {problem_en}. Change them and have the text written again.",
     ),
@@ -375,7 +375,7 @@ ERROR_TABLE: Final[dict[ErrorCode, ErrorRow]] = {
         "There is no such mandate at the window.",
     ),
     ErrorCode.FILE_NOT_ACCEPTED: ErrorRow(
-        _REQUESTER, _NEVER, _INVALID_ARGUMENT, 415,
+        _REQUESTER, _NEVER, _INVALID_ARGUMENT, 400,
         "文件未被接受：{problem_zh}。",
         "The file is not accepted: {problem_en}.",
     ),
@@ -385,7 +385,7 @@ ERROR_TABLE: Final[dict[ErrorCode, ErrorRow]] = {
         "There is no such batch of yours.",
     ),
     ErrorCode.BATCH_NOT_READY: ErrorRow(
-        _REQUESTER, _LATER, _FAILED_PRECONDITION, 409,
+        _HOME, _LATER, _FAILED_PRECONDITION, 409,
         "批量办理尚未结束，压缩包待全部主体办结后生成。请稍后再取。",
         "The batch has not ended; its archive is made when all its subjects are done. Come back later.",
     ),

@@ -219,7 +219,7 @@ def test_the_rules_are_those_of_the_document() -> None:
 
     assert coded == written[: len(coded)]
     assert len(coded) == 11
-    for prefix in "HGX":
+    for prefix in ("H", "RG", "X"):
         numbers = re.findall(rf"^- \*\*{prefix}-(\d+)\*\*", document, re.MULTILINE)
         assert [int(number) for number in numbers] == list(range(1, len(numbers) + 1))
         assert numbers

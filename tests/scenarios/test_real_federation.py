@@ -296,7 +296,9 @@ async def test_an_adapter_refuses_what_it_must_by_name(running: Running, world: 
         "WINDOW_NOT_ACCEPTED": lambda query: setattr(query.window, "first_day", "2010-01-01"),
         "CELLS_NOT_ACCEPTED": lambda query: query.cells.add(domain="alchemy", kind=1),
         "IDENTITY_LEVEL_TOO_LOW": lambda query: setattr(query, "identity_level", query_pb2.IDENTITY_LEVEL_BASIC),
-        "NOT_AUTHORISED": lambda query: setattr(query.authorisation, "basis", query_pb2.AUTHORISATION_BASIS_AGENT),
+        "NOT_AUTHORISED": lambda query: query.authorisation.MergeFrom(
+            query_pb2.Authorisation(basis=query_pb2.AUTHORISATION_BASIS_OFFICIAL_DUTY, matter_number="案1号")
+        ),
         "MALFORMED": lambda query: setattr(query, "attempt", 0),
     }
     for reason, change in changes.items():
