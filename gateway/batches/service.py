@@ -426,7 +426,7 @@ class BatchService:
             return self._not_served(batch, line, error)
         except StoreUnavailableError:
             raise
-        except Exception:  # noqa: BLE001  # as above
+        except Exception:  # noqa: BLE001  # a fault of ours: the other lines go on, and this one is tried again
             _log.exception("line of a batch not given up", line=line.line)
             return self._not_served(batch, line, HurenError(ErrorCode.INTERNAL))
 

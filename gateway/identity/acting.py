@@ -105,24 +105,6 @@ class Acting:
                 return _at_window(person, uscc, staff)
         raise HurenError(ErrorCode.NO_MANDATE)
 
-    async def still_acts(self, caller: Caller, scope: MandateScope) -> bool:
-        """Whether who began something for an enterprise may still go on with it: for what runs by itself, when nobody is logged in.
-
-        A legal representative may, for only a login tells that they are none any more; and so may an officer, in the matter.
-
-        Raises:
-            StoreUnavailableError: The store cannot be read.
-        """
-        if caller.basis != query_pb2.AUTHORISATION_BASIS_AGENT:
-            return True
-        at = self._clock()
-        person = PersonRef(caller.actor)
-        if await self._is_agent(person, caller.uscc, scope, at):
-            return True
-        if caller.channel != common_pb2.CHANNEL_WINDOW:
-            return False
-        return any(_may_use(paper, person) for paper in await self._windows.in_force(at, uscc=caller.uscc))
-
     def for_duty(self, person: Person, matter_number: str) -> Caller:
         """The person as an officer, in a matter.
 

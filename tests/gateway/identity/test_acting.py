@@ -222,39 +222,6 @@ async def test_who_confirmed_a_paper_does_not_act_on_it(home: Home) -> None:
     assert (await home.acting.for_enterprise(THIRD, ENTERPRISE, REPORT)).actor == THIRD.person
 
 
-# --- What runs by itself ----------------------------------------------------------------------------------------------------
-
-
-async def test_what_an_agent_began_goes_on_while_the_mandate_is_in_force(home: Home) -> None:
-    given = await mandate(home, REPORT)
-    caller = await home.acting.for_enterprise(AGENT, ENTERPRISE, REPORT)
-
-    assert await home.acting.still_acts(caller, REPORT)
-    assert not await home.acting.still_acts(caller, GRANT)
-    assert not await home.acting.still_acts(replace(caller, uscc=OTHER_ENTERPRISE), REPORT)
-    await home.agents.withdraw(REPRESENTATIVE, given)
-    assert not await home.acting.still_acts(caller, REPORT)
-
-
-async def test_what_a_clerk_began_goes_on_while_the_paper_counts(home: Home) -> None:
-    filed = await paper(home, confirmed_by=COLLEAGUE)
-    caller = await home.acting.for_enterprise(CLERK, ENTERPRISE, REPORT)
-
-    assert await home.acting.still_acts(caller, REPORT)
-    assert not await home.acting.still_acts(replace(caller, actor=COLLEAGUE.person), REPORT)
-    assert not await home.acting.still_acts(replace(caller, channel=common_pb2.CHANNEL_WEB), REPORT)
-    await home.windows.end(COLLEAGUE, filed)
-    assert not await home.acting.still_acts(caller, REPORT)
-
-
-async def test_what_others_began_goes_on(home: Home) -> None:
-    for caller in (
-        await home.acting.for_enterprise(REPRESENTATIVE, ENTERPRISE, REPORT),
-        home.acting.for_duty(OFFICER, "示例函〔2026〕1号"),
-    ):
-        assert await home.acting.still_acts(caller, REPORT)
-
-
 # --- On duty ----------------------------------------------------------------------------------------------------------------
 
 
