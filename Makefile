@@ -1,5 +1,5 @@
 # Two commands suffice: `make demo` and `make test`. Everything they download or write stays below this folder
-# (.venv, .cache, build, node_modules of protos and sandbox/identity); `make clean` removes it. `make help` lists the rest.
+# (.venv, .cache, build, node_modules of protos, sandbox/identity, gateway/portal and tests/browser); `make clean` removes it. `make help` lists the rest.
 
 PYTHON ?= python3
 # Workers of pytest-xdist, and anything else to hand to pytest: make test TESTS="-k merge tests/unit"
@@ -42,7 +42,7 @@ demo: .venv/.runtime ## the four provinces on this machine, from query to signed
 	$(BIN)/huren demo --out build/demo
 
 .PHONY: up
-up: .venv/.runtime sandbox/identity/node_modules/.stamp ## the four provinces with people who can log in, until Ctrl-C (state in build/up)
+up: .venv/.runtime sandbox/identity/node_modules/.stamp gateway/portal/node_modules/.stamp ## the four provinces with people who can log in, until Ctrl-C (state in build/up)
 	$(BIN)/huren up
 
 .PHONY: bench
@@ -56,7 +56,7 @@ bench-ingest: .venv/.dev ## measure how fast a million rows are taken in, beside
 # --- Check ----------------------------------------------------------------------------------------------------------------------------
 
 .PHONY: test
-test: check protos-check sandbox/identity/node_modules/.stamp ## everything that must hold before a commit
+test: check protos-check sandbox/identity/node_modules/.stamp gateway/portal/node_modules/.stamp tests/browser/node_modules/.stamp ## everything that must hold before a commit
 	$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(TESTS)
 
 .PHONY: check
@@ -93,8 +93,8 @@ protos/node_modules/.stamp: protos/package.json protos/package-lock.json .venv/.
 	cd protos && PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --ignore-scripts --no-audit --no-fund
 	touch $@
 
-sandbox/identity/node_modules/.stamp: sandbox/identity/package.json sandbox/identity/package-lock.json .venv/.runtime
-	cd sandbox/identity && PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --ignore-scripts --no-audit --no-fund
+%/node_modules/.stamp: %/package.json %/package-lock.json .venv/.runtime
+	cd $* && PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --ignore-scripts --no-audit --no-fund
 	touch $@
 
 # --- Install --------------------------------------------------------------------------------------------------------------------------
@@ -145,8 +145,9 @@ define export
 	@cmp -s build/$(1).txt requirements/$(1).txt || cp build/$(1).txt requirements/$(1).txt
 endef
 
-# Optional tests use these when they are there: PostgreSQL as the second database, poppler as a second opinion about PDFs.
-SYSTEM_PACKAGES := postgresql poppler-utils
+# Optional tests use these when they are there: PostgreSQL as the second database, poppler as a second opinion about PDFs, Chromium and a
+# Chinese font for the pages.
+SYSTEM_PACKAGES := postgresql poppler-utils chromium fonts-noto-cjk
 
 .PHONY: system-packages
 system-packages: ## Debian packages that optional tests use (root only; others are told what it would install)
@@ -162,5 +163,5 @@ system-packages: ## Debian packages that optional tests use (root only; others a
 
 .PHONY: clean
 clean: ## remove all that was made here
-	rm -rf .venv .cache build dist protos/node_modules sandbox/identity/node_modules *.egg-info
+	rm -rf .venv .cache build dist protos/node_modules sandbox/identity/node_modules gateway/portal/node_modules tests/browser/node_modules *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

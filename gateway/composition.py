@@ -23,9 +23,10 @@ from gateway.api.authorisation_servicer import AuthorisationServicer
 from gateway.api.change_servicer import ChangeServicer
 from gateway.api.home_servicer import HomeServicer
 from gateway.api.office_servicer import OfficeServicer
+from gateway.api.parts import PeopleParts
 from gateway.api.public_http import PublicParts, public_application
 from gateway.api.report_servicer import ReportServicer
-from gateway.api.rest.application import RestParts
+from gateway.api.shares import RestLimits, Shares
 from gateway.api.verification_servicer import VerificationServicer
 from gateway.authorisations.grants import GrantService
 from gateway.authorisations.in_force import HomeGrants
@@ -445,7 +446,7 @@ class _Composition:
         )
         return public_application(public, self._rest(parts.people) if parts.people else None)
 
-    def _rest(self, people: People) -> RestParts:
+    def _rest(self, people: People) -> PeopleParts:
         parts = self._parts
         sessions = Sessions(
             database=parts.database,
@@ -454,7 +455,7 @@ class _Composition:
             lifetime=people.lifetime,
             idle=people.idle,
         )
-        return RestParts(
+        return PeopleParts(
             login=Login(
                 database=parts.database,
                 provider=people.provider,
@@ -479,7 +480,7 @@ class _Composition:
             summaries=partial(comparison_of, verifier=self._verifier),
             public_url=parts.public_url,
             clock=parts.clock,
-            trusted_proxies=parts.trusted_proxies,
+            shares=Shares(RestLimits(), trusted_proxies=parts.trusted_proxies, monotonic=monotonic),
         )
 
 

@@ -35,10 +35,11 @@ from pydantic import BaseModel, ConfigDict, StringConstraints
 from contract.errors import ErrorCode, HurenError
 from contract.json_file import JsonFileError, read_json_file
 from contract.province import Province
+from gateway.api.parts import PeopleParts
 from gateway.api.problems import COME_BACK, Problem, malformed, problem_of, too_large, too_slow, unsupported
 from gateway.api.public_page import SCRIPT, STYLE, Page, comparison_html, file_html, words_html
 from gateway.api.rate_limit import AtOnce, RateLimit, caller_address
-from gateway.api.rest.application import RestParts, rest_routes
+from gateway.api.rest.application import rest_routes
 from gateway.api.rest.documents import comparison_document
 from gateway.federation.directory import Directory
 from gateway.verification.by_code import CodeResult, CodeVerdict, CodeVerification
@@ -150,7 +151,7 @@ VERIFICATION: Final[Mapping[str, str]] = {
 """Operations that are described (openapi.yaml) and served here; all others are in rest/."""
 
 
-def public_application(parts: PublicParts, rest: RestParts | None = None) -> web.Application:
+def public_application(parts: PublicParts, rest: PeopleParts | None = None) -> web.Application:
     """The application, to be served by `runtime.http_server.serve_http`.
 
     Args:

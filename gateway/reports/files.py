@@ -102,12 +102,25 @@ class ReportFiles:
             ReportError: The stored statement does not verify any more; nothing is handed out.
         """
         with self._room():
-            checked = await asyncio.to_thread(
-                check_report, sealed.envelope, verifier=self._verifier, catalogues=self._catalogues
-            )
+            checked = await self._checked(sealed)
             if form == wire.REPORT_FORMAT_JSON:
                 return File(f"{sealed.report_number}.json", JSON_MEDIA_TYPE, await asyncio.to_thread(_json, checked))
             return File(f"{sealed.report_number}.pdf", PDF_MEDIA_TYPE, await self._pdf(sealed, checked))
+
+    async def checked(self, sealed: Sealed) -> CheckedReport:
+        """An issued report, checked anew, to be shown.
+
+        Raises:
+            HurenError: OVERLOADED.
+            ReportError: The stored statement does not verify any more; nothing is shown.
+        """
+        with self._room():
+            return await self._checked(sealed)
+
+    async def _checked(self, sealed: Sealed) -> CheckedReport:
+        return await asyncio.to_thread(
+            check_report, sealed.envelope, verifier=self._verifier, catalogues=self._catalogues
+        )
 
     async def progress_sheet(self, request: wire.OpenRequest) -> File:
         """The progress sheet (办理进度单) of an open request: no verdict, no number, no QR code, no seal.

@@ -6,7 +6,7 @@
     callers.py        who calls: cookie or token, forged requests refused
     bodies.py         bodies, read strictly, within limits of size and time
     documents.py      messages of the contract as JSON, and back
-    application.py    what happens to every request, from outside to inside; `RestParts`
+    application.py    what happens to every request, from outside to inside; `PeopleParts`
     ports.py          the services that it stands on
     session.py, mandates.py, reports.py, grants.py, look_ups.py, window.py, batches.py
                       one method for each operation

@@ -15,11 +15,9 @@ are not looked at.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import timedelta
 from http import HTTPStatus
-from time import monotonic as machine_monotonic
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -27,11 +25,8 @@ import structlog
 from aiohttp import web
 
 from contract.errors import ErrorCode, HurenError
-from gateway.api.problems import Problem, malformed, problem_of, unsupported
-from gateway.api.rate_limit import AtOnce, RateLimit, Taken, caller_address
-from gateway.api.rest.access import Gate, Named, Program, Who
-from gateway.api.rest.batches import BatchHandlers
-from gateway.api.rest.bodies import (
+from gateway.api.access import Gate, Named, Who
+from gateway.api.bodies import (
     FORM,
     JSON,
     MAX_FORM_BYTES,
@@ -41,32 +36,17 @@ from gateway.api.rest.bodies import (
     parse_json,
     read_body,
 )
+from gateway.api.http_callers import Callers
+from gateway.api.parts import PeopleParts
+from gateway.api.problems import malformed, problem_of, unsupported
+from gateway.api.rest.batches import BatchHandlers
 from gateway.api.rest.call import Call, Handler, Handlers, etag_of, not_modified
-from gateway.api.rest.callers import Callers
 from gateway.api.rest.description import MEDIA_TYPE, Description, Operation, Parameters, read_description
 from gateway.api.rest.grants import GrantHandlers, LookUpHandlers
 from gateway.api.rest.mandates import MandateHandlers, WindowHandlers
-from gateway.api.rest.ports import (
-    AccessTokens,
-    Acting,
-    Agents,
-    BatchService,
-    GrantService,
-    Login,
-    LookUps,
-    Notices,
-    Overview,
-    ReportFiles,
-    ReportService,
-    Sessions,
-    StandingService,
-    Summaries,
-    WindowMandates,
-)
 from gateway.api.rest.reports import ReportHandlers
 from gateway.api.rest.session import SessionHandlers
-from gateway.domain.persons import Person
-from runtime.clock import Clock
+from gateway.api.shares import Shares
 
 _log: Final = structlog.get_logger(__name__)
 
@@ -83,90 +63,10 @@ _COSTS: Final[Mapping[str, int]] = {
 }
 """What takes more than a look into the store. Source: system default, not confirmed."""
 
-_UPLOADS_AT_ONCE: Final = 3
-"""Of one address, so that slow uploads of one cannot hold what all share. Source: system default, not confirmed."""
-
 _CHARSETS: Final = frozenset({None, "utf-8", "UTF-8"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Share:
-    """How often one may ask.
-
-    Attributes:
-        burst: At once.
-        per_second: As often for ever.
-    """
-
-    burst: int
-    per_second: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RestLimits:
-    """How often may be asked. Source: system default, not confirmed.
-
-    Attributes:
-        address: From an address, by nobody who is known.
-        person: By a person.
-        program: By the programs of an enterprise.
-    """
-
-    address: Share = Share(burst=120, per_second=2.0)
-    person: Share = Share(burst=240, per_second=4.0)
-    program: Share = Share(burst=1200, per_second=20.0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RestParts:
-    """What the API stands on.
-
-    Attributes:
-        login: Logs people in.
-        sessions: Their sessions.
-        tokens: Tokens of programs.
-        acting: For whom people may act.
-        agents: Mandates of agents.
-        window_mandates: Paper mandates.
-        grants: Grants.
-        look_ups: Who asked.
-        batches: Many reports at once.
-        reports: Requests and reports.
-        standing: Where reports stand.
-        files: Reports as files.
-        overview: Lists of them.
-        notices: What the home told.
-        summaries: What a report says, in short: `comparison_of` with the home's verifier.
-        public_url: Under which address browsers see us.
-        clock: Now.
-        limits: How often may be asked.
-        trusted_proxies: How many proxies in front add to X-Forwarded-For.
-        monotonic: Seconds of a clock that never goes back.
-    """
-
-    login: Login
-    sessions: Sessions
-    tokens: AccessTokens
-    acting: Acting
-    agents: Agents
-    window_mandates: WindowMandates
-    grants: GrantService
-    look_ups: LookUps
-    batches: BatchService
-    reports: ReportService
-    standing: StandingService
-    files: ReportFiles
-    overview: Overview
-    notices: Notices
-    summaries: Summaries
-    public_url: Callable[[], str]
-    clock: Clock
-    limits: RestLimits = RestLimits()
-    trusted_proxies: int = 0
-    monotonic: Callable[[], float] = machine_monotonic
-
-
-def rest_routes(parts: RestParts, description: Description | None = None) -> list[web.RouteDef]:
+def rest_routes(parts: PeopleParts, description: Description | None = None) -> list[web.RouteDef]:
     """The routes of all operations that are served here, named by operation.
 
     Raises:
@@ -174,7 +74,7 @@ def rest_routes(parts: RestParts, description: Description | None = None) -> lis
     """
     described = description or read_description()
     gate = Gate(parts.acting)
-    shares = _Shares(parts)
+    shares = parts.shares
     callers = Callers(parts.sessions, parts.tokens, lambda: origin_of(parts.public_url()))
     endpoints = []
     for operation_id, handler in all_handlers(parts, gate, described).items():
@@ -187,7 +87,7 @@ def rest_routes(parts: RestParts, description: Description | None = None) -> lis
     return endpoints
 
 
-def all_handlers(parts: RestParts, gate: Gate, description: Description) -> dict[str, Handler]:
+def all_handlers(parts: PeopleParts, gate: Gate, description: Description) -> dict[str, Handler]:
     """The handlers of all operations that are served here.
 
     Raises:
@@ -247,44 +147,6 @@ class _Described:
         return web.Response(text=self._description.source, content_type=MEDIA_TYPE, headers={"ETag": f'"{self._etag}"'})
 
 
-class _Shares:
-    """How often who may ask."""
-
-    def __init__(self, parts: RestParts) -> None:
-        limits = parts.limits
-        self._proxies = parts.trusted_proxies
-        self._limits = {
-            name: RateLimit(burst=share.burst, per_second=share.per_second, monotonic=parts.monotonic)
-            for name, share in (("address", limits.address), ("person", limits.person), ("program", limits.program))
-        }
-        self.uploads = AtOnce(_UPLOADS_AT_ONCE)
-
-    def address_of(self, request: web.Request) -> str:
-        forwarded = ",".join(request.headers.getall("X-Forwarded-For", []))
-        return caller_address(request.remote or "", forwarded, self._proxies)
-
-    def require_some(self, address: str) -> None:
-        """Refuses an address that has used up its share; takes nothing."""
-        self._require("address", self._limits["address"].take_of_address(address, 0))
-
-    def take_of_address(self, address: str, cost: int) -> dict[str, str]:
-        """Takes from an address, and gives the headers that tell what is left."""
-        return self._require("address", self._limits["address"].take_of_address(address, cost))
-
-    def take_of(self, who: Person | Program, cost: int) -> dict[str, str]:
-        """Takes from a person or a program."""
-        if isinstance(who, Program):
-            return self._require("program", self._limits["program"].take(who.caller.reference, cost))
-        return self._require("person", self._limits["person"].take(who.person, cost))
-
-    def _require(self, name: str, taken: Taken) -> dict[str, str]:
-        headers = self._limits[name].headers(name, taken)
-        if taken.wait_s:
-            error = HurenError(ErrorCode.OVERLOADED, retry_after=timedelta(seconds=taken.wait_s))
-            raise Problem(error, headers=headers)
-        return headers
-
-
 class _Endpoint:
     """One operation."""
 
@@ -295,7 +157,7 @@ class _Endpoint:
         description: Description,
         gate: Gate,
         callers: Callers,
-        shares: _Shares,
+        shares: Shares,
     ) -> None:
         self._operation = operation
         self._handler = handler

@@ -9,9 +9,9 @@ from typing import IO, Any, Final
 
 from aiohttp import web
 
+from gateway.api.ports import BatchLine, BatchService
 from gateway.api.rest.call import Call, Handler, answer, disposition, next_cursor
 from gateway.api.rest.documents import fill, instant, instant_or_none
-from gateway.api.rest.ports import BatchLine, BatchService
 from gateway.batches.callers import BatchCaller, group_of, institution_of, institution_program
 from gateway.batches.lists import MAX_BYTES, from_json, read_list
 from gateway.batches.service import BatchView

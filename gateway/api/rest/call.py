@@ -14,9 +14,9 @@ from typing import Any, Final, Protocol, TypeAlias
 from aiohttp import web
 
 from contract.uscc import Uscc
+from gateway.api.access import Admitted
+from gateway.api.bodies import MULTIPART, Upload, parse_json, read_upload
 from gateway.api.problems import malformed
-from gateway.api.rest.access import Admitted
-from gateway.api.rest.bodies import MULTIPART, Upload, parse_json, read_upload
 from gateway.api.rest.description import Description, Operation, Parameters
 from gateway.domain.persons import Person
 from gateway.domain.request import Caller

@@ -7,9 +7,9 @@ from typing import Final
 
 from aiohttp import web
 
+from gateway.api.ports import GrantService, LookUps
 from gateway.api.rest.call import Call, Handler, answer, attachment, next_cursor
 from gateway.api.rest.documents import enum_number, to_document, to_message
-from gateway.api.rest.ports import GrantService, LookUps
 from huren.authorisation.v1 import authorisation_service_pb2 as wire
 from runtime.clock import Clock
 

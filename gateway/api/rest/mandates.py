@@ -8,10 +8,10 @@ from typing import Any, Final
 from aiohttp import web
 
 from contract.days import parse_day
+from gateway.api.ports import Agents, WindowMandates
 from gateway.api.problems import malformed
 from gateway.api.rest.call import Call, Handler, answer, attachment
 from gateway.api.rest.documents import instant, instant_or_none
-from gateway.api.rest.ports import Agents, WindowMandates
 from gateway.domain.persons import MandateScope
 from gateway.mandates.agents import ShownMandate
 from gateway.mandates.window import MAX_SCAN_BYTES, ShownWindowMandate

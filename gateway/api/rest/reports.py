@@ -11,11 +11,8 @@ from aiohttp import web
 
 from contract.errors import ErrorCode, HurenError
 from contract.report_file import STATEMENT_MEDIA_TYPE, STATEMENT_SUFFIX
-from gateway.api.problems import malformed
-from gateway.api.rest.access import Gate
-from gateway.api.rest.call import Call, Handler, answer, attachment, etag_of, next_cursor, not_modified
-from gateway.api.rest.documents import code_of, comparison_document, instant, to_document, to_message
-from gateway.api.rest.ports import (
+from gateway.api.access import Gate
+from gateway.api.ports import (
     Notices,
     Overview,
     ReportEntry,
@@ -24,6 +21,9 @@ from gateway.api.rest.ports import (
     StandingService,
     Summaries,
 )
+from gateway.api.problems import malformed
+from gateway.api.rest.call import Call, Handler, answer, attachment, etag_of, next_cursor, not_modified
+from gateway.api.rest.documents import code_of, comparison_document, instant, to_document, to_message
 from gateway.domain.overview import RequestLine
 from gateway.domain.request import Caller, Sealed
 from huren.fragment.v1 import query_pb2

@@ -9,11 +9,11 @@ from typing import Any, Final
 from aiohttp import web
 
 from contract.errors import ErrorCode, HurenError
+from gateway.api.http_callers import LOGIN_COOKIE, SESSION_COOKIE, session_cookie
+from gateway.api.ports import Acting, Login, Sessions
 from gateway.api.problems import Problem
 from gateway.api.rest.call import Call, Handler, answer
-from gateway.api.rest.callers import LOGIN_COOKIE, SESSION_COOKIE, session_cookie
 from gateway.api.rest.documents import code_of, enum_number, instant
-from gateway.api.rest.ports import Acting, Login, Sessions
 from gateway.domain.persons import Person, Staff
 from gateway.identity.acting import Acts
 from huren.common.v1 import common_pb2

@@ -19,9 +19,11 @@ from google.protobuf.duration_pb2 import Duration
 
 from contract.days import to_timestamp
 from contract.errors import ErrorCode, HurenError
+from contract.report_check import CheckedReport
 from contract.uscc import Uscc
+from gateway.api.parts import PeopleParts
 from gateway.api.public_http import PublicParts, public_application
-from gateway.api.rest.application import RestLimits, RestParts, Share
+from gateway.api.shares import RestLimits, Share, Shares
 from gateway.domain.overview import ReportLine, RequestLine
 from gateway.domain.persons import MandateScope, Person, PersonRef, Staff, StaffRole
 from gateway.domain.request import Caller, RequestId, RequestState, Sealed
@@ -316,6 +318,9 @@ class Services:
     async def progress_sheet(self, request: wire.OpenRequest) -> File:
         return File(f"{request.request_id}-progress.pdf", "application/pdf", b"%PDF-")
 
+    async def checked(self, sealed: Sealed) -> CheckedReport:
+        raise NotImplementedError  # no operation of the REST API reads a report
+
     async def of(self, uscc: str) -> Sequence[wire.Notice]:
         return self.found
 
@@ -547,8 +552,8 @@ class House:
         self.now_s += self.tick_s
         return self.now_s
 
-    def rest(self) -> RestParts:
-        return RestParts(
+    def rest(self) -> PeopleParts:
+        return PeopleParts(
             login=self.services,
             sessions=self.sessions,
             tokens=Tokens(),
@@ -566,9 +571,7 @@ class House:
             summaries=lambda _: COMPARISON,
             public_url=lambda: self.url,
             clock=lambda: NOW,
-            limits=self.limits,
-            trusted_proxies=self.trusted_proxies,
-            monotonic=self.monotonic,
+            shares=Shares(self.limits, trusted_proxies=self.trusted_proxies, monotonic=self.monotonic),
         )
 
     def public(self) -> PublicParts:

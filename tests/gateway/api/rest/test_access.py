@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from gateway.api.rest.access import ACCESS, Public
+from gateway.api.access import ACCESS, Public
 from tests.gateway.api.rest.fakes import PEOPLE, A, B, Client, House
 from tests.gateway.api.rest.samples import SAMPLES
 

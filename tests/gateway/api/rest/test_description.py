@@ -14,8 +14,8 @@ from openapi_core.datatypes import RequestParameters
 from openapi_core.testing import MockResponse
 from werkzeug.datastructures import Headers
 
+from gateway.api.access import ACCESS, ForBatches, Gate, Public
 from gateway.api.public_http import VERIFICATION, public_application
-from gateway.api.rest.access import ACCESS, ForBatches, Gate, Public
 from gateway.api.rest.application import all_handlers
 from gateway.api.rest.description import Description, _Request
 from huren.authorisation.v1 import authorisation_pb2, authorisation_service_pb2

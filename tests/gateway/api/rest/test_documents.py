@@ -11,8 +11,8 @@ from google.protobuf.message import Message
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.api.bodies import parse_json
 from gateway.api.problems import Problem
-from gateway.api.rest.bodies import parse_json
 from gateway.api.rest.documents import code_of, fill, to_document, to_message
 from huren.authorisation.v1 import authorisation_pb2
 from huren.authorisation.v1 import authorisation_service_pb2 as grants

@@ -25,7 +25,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from gateway.api.rest.access import ACCESS, Public
+from gateway.api.access import ACCESS, Public
 from gateway.api.rest.description import read_description
 from tests.gateway.api.rest.fakes import CSRF, WIDE, House
 

@@ -13,7 +13,7 @@ import structlog
 
 from contract.errors import ErrorCode, HurenError
 from contract.province import Province
-from gateway.api.rest.application import RestLimits, Share
+from gateway.api.shares import RestLimits, Share
 from huren.common.v1 import common_pb2
 from huren.fragment.v1 import query_pb2
 from huren.report.v1 import report_service_pb2 as wire

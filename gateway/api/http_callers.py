@@ -15,9 +15,9 @@ from typing import Final
 from aiohttp import web
 
 from contract.errors import ErrorCode, HurenError
+from gateway.api.access import Program, Who
+from gateway.api.ports import AccessTokens, Sessions
 from gateway.api.problems import malformed
-from gateway.api.rest.access import Program, Who
-from gateway.api.rest.ports import AccessTokens, Sessions
 from gateway.domain.persons import Person
 from gateway.identity.sessions import require_csrf_token
 

@@ -21,8 +21,8 @@ from urllib.parse import unquote_to_bytes
 
 from contract.errors import ErrorCode, HurenError
 from contract.uscc import Uscc, UsccError, parse_uscc
+from gateway.api.ports import Acting
 from gateway.api.problems import malformed
-from gateway.api.rest.ports import Acting
 from gateway.domain.persons import MandateScope, Person, StaffRole
 from gateway.domain.request import Caller
 from gateway.identity.acting import require_more_than_password, require_staff

@@ -1,4 +1,4 @@
-"""The services that the REST API stands on, as it needs them.
+"""The services that the REST API and the pages stand on, as they need them.
 
 Their rules and errors are their own; each raises `HurenError` by the table, and `StoreUnavailableError`.
 """
@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import BinaryIO, Protocol
 
+from contract.report_check import CheckedReport
 from contract.uscc import Uscc
 from gateway.batches.callers import BatchCaller
 from gateway.batches.lists import ListedLine
@@ -247,6 +248,9 @@ class ReportFiles(Protocol):
 
     async def progress_sheet(self, request: wire.OpenRequest) -> File:
         """The progress sheet of an open request."""
+
+    async def checked(self, sealed: Sealed) -> CheckedReport:
+        """An issued report, checked anew, to be shown."""
 
 
 class ReportEntry(Protocol):
