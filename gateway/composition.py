@@ -48,6 +48,8 @@ from gateway.identity.provider import IdentityProvider
 from gateway.identity.sessions import Sessions
 from gateway.mandates.agents import Agents
 from gateway.mandates.window import WindowMandates
+from gateway.portal.application import Portal
+from gateway.portal.parts import PortalParts, SiteFacts
 from gateway.render.pages import ReportPages
 from gateway.render.seal import Seal
 from gateway.reports.completion import Completion
@@ -144,6 +146,7 @@ class Parts:
         subscribers: The adapters, as those who are told of grants.
         enterprise_authorities: Who certifies enterprises.
         people: Who can log in. None: nobody; then there is no REST API either.
+        site: What the province says of its site.
     """
 
     province: Province
@@ -172,6 +175,7 @@ class Parts:
     subscribers: Mapping[Province, Subscriber] = field(default_factory=dict)
     enterprise_authorities: Sequence[x509.Certificate] = ()
     people: People | None = None
+    site: SiteFacts = field(default_factory=SiteFacts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -444,9 +448,28 @@ class _Composition:
             specimen=not parts.production,
             trusted_proxies=parts.trusted_proxies,
         )
-        return public_application(public, self._rest(parts.people) if parts.people else None)
+        shares = Shares(RestLimits(), trusted_proxies=parts.trusted_proxies, monotonic=monotonic)
+        people = self._people(parts.people, shares) if parts.people else None
+        return public_application(public, people, self._portal(people, shares))
 
-    def _rest(self, people: People) -> PeopleParts:
+    def _portal(self, people: PeopleParts | None, shares: Shares) -> Portal:
+        parts = self._parts
+        return Portal(
+            PortalParts(
+                province=parts.province,
+                specimen=not parts.production,
+                site=parts.site,
+                directory=parts.directory,
+                registry=parts.registry,
+                catalogues=parts.catalogues,
+                clock=parts.clock,
+                shares=shares,
+                public_url=parts.public_url,
+                people=people,
+            )
+        )
+
+    def _people(self, people: People, shares: Shares) -> PeopleParts:
         parts = self._parts
         sessions = Sessions(
             database=parts.database,
@@ -480,7 +503,7 @@ class _Composition:
             summaries=partial(comparison_of, verifier=self._verifier),
             public_url=parts.public_url,
             clock=parts.clock,
-            shares=Shares(RestLimits(), trusted_proxies=parts.trusted_proxies, monotonic=monotonic),
+            shares=shares,
         )
 
 

@@ -42,6 +42,7 @@ from gateway.api.rate_limit import AtOnce, RateLimit, caller_address
 from gateway.api.rest.application import rest_routes
 from gateway.api.rest.documents import comparison_document
 from gateway.federation.directory import Directory
+from gateway.portal.application import Portal
 from gateway.verification.by_code import CodeResult, CodeVerdict, CodeVerification
 from gateway.verification.by_file import (
     FileResult,
@@ -91,8 +92,8 @@ _HEADERS: Final = {
     "Strict-Transport-Security": "max-age=31536000",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
     "Cache-Control": "no-store",
-    "Server": "huren",
 }
+"""Where a handler has not set its own."""
 
 _HTTP_STATUS: Final[Mapping[str, int]] = {CodeVerdict.TRY_LATER: 429, CodeVerdict.HOME_UNREACHABLE: 503}
 """Of a verdict; 200 for all others."""
@@ -151,15 +152,18 @@ VERIFICATION: Final[Mapping[str, str]] = {
 """Operations that are described (openapi.yaml) and served here; all others are in rest/."""
 
 
-def public_application(parts: PublicParts, rest: PeopleParts | None = None) -> web.Application:
+def public_application(
+    parts: PublicParts, rest: PeopleParts | None = None, portal: Portal | None = None
+) -> web.Application:
     """The application, to be served by `runtime.http_server.serve_http`.
 
     Args:
         parts: What verification stands on.
         rest: What the REST API stands on. None: it is not served.
+        portal: The pages. None: they are not served.
     """
-    routes = rest_routes(rest) if rest else []
-    handlers = _Handlers(parts, counts_itself=frozenset(str(route.kwargs["name"]) for route in routes))
+    routes = [*(rest_routes(rest) if rest else ()), *(portal.routes() if portal else ())]
+    handlers = _Handlers(parts, portal, counts_itself=frozenset(str(route.kwargs["name"]) for route in routes))
     application = web.Application(middlewares=[handlers.guard], client_max_size=_MAX_TEXT_BYTES)
     application.on_response_prepare.append(_add_headers)
     application.add_routes(
@@ -180,14 +184,16 @@ def public_application(parts: PublicParts, rest: PeopleParts | None = None) -> w
 class _Handlers:
     """One method for each route; `guard` stands around them all."""
 
-    def __init__(self, parts: PublicParts, *, counts_itself: frozenset[str]) -> None:
+    def __init__(self, parts: PublicParts, portal: Portal | None, *, counts_itself: frozenset[str]) -> None:
         """Takes what it needs.
 
         Args:
             parts: What verification stands on.
+            portal: Tells people what went wrong. None: problem documents do.
             counts_itself: Names of routes that count who asks by themselves.
         """
         self._parts = parts
+        self._portal = portal
         self._counts_itself = counts_itself
         self._page = Page(specimen=parts.specimen, file_limit_bytes=parts.by_file.limits.size_bytes)
         self._rate = RateLimit(burst=_BURST, per_second=_PER_SECOND, monotonic=parts.monotonic)
@@ -226,6 +232,8 @@ class _Handlers:
             response = self._html(
                 words_html(told), headline=told.headline, status=problem.status, headers=problem.headers
             )
+        elif self._portal is not None and not request.path.startswith("/api/"):
+            response = self._portal.problem(request, problem)
         else:
             response = problem.response()
         if not request.content.at_eof():
@@ -450,7 +458,9 @@ def _static(text: str, content_type: str) -> _Handler:
 
 async def _add_headers(request: web.Request, response: web.StreamResponse) -> None:
     del request
-    response.headers.update(_HEADERS)
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
+    response.headers["Server"] = "huren"
 
 
 def _dumps(document: Any) -> str:
