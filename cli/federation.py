@@ -29,7 +29,13 @@ from cli.layout import Layout as Layout
 from cli.layout import emptied
 from cli.processes import Processes
 from cli.processes import StoppedError as StoppedError
-from cli.settings_files import adapter_command, gateway_command, platform_command, write_members
+from cli.settings_files import (
+    adapter_command,
+    gateway_command,
+    platform_command,
+    write_announcements,
+    write_members,
+)
 from contract.days import china_day
 from contract.province import Province
 from contract.reasons import Words
@@ -219,6 +225,7 @@ def federation(
             progress("启动四地适配器 · starting the adapters")
             processes.start_adapters(provinces)
             write_members(layout, provinces, processes.announced)
+            write_announcements(layout, today)
             progress("启动四地网关 · starting the gateways")
             processes.start_gateways(provinces)
             write_members(layout, provinces, processes.announced)

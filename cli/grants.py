@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import grpc
@@ -22,15 +23,18 @@ from cli.report import EXIT_DONE, Desk, guarded
 from cli.requests import local_time
 from cli.terminal import emit, say
 from contract.catalogue import published_catalogues
+from contract.consent_words import BASES, CHANNELS, GRANT_STATES, LOOK_UP_RESULTS, NO_WORDS
 from contract.days import china_day
 from contract.document.words import PURPOSES
 from contract.province import Province
-from contract.reasons import Words
+from contract.signature_file import Signed, write_file
 from huren.authorisation.v1 import authorisation_service_pb2 as wire
 from huren.authorisation.v1 import authorisation_service_pb2_grpc
 from huren.common.v1 import common_pb2
 from huren.fragment.v1 import query_pb2
 from runtime.clock import system_clock
+from runtime.settings import TLSSettings
+from sandbox.pki import issue_enterprise_certificate
 
 _TIMEOUT_S: Final = 30.0
 
@@ -40,33 +44,6 @@ PURPOSE_NAMES: Final = {
     if number not in {query_pb2.PURPOSE_UNSPECIFIED, query_pb2.PURPOSE_OFFICIAL_DUTY}
 }
 """What `--purpose` takes."""
-
-_STATES: Final = {
-    wire.GRANT_STATE_IN_FORCE: Words("有效", "in force"),
-    wire.GRANT_STATE_REVOKED: Words("已撤回", "revoked"),
-    wire.GRANT_STATE_EXPIRED: Words("已到期", "expired"),
-    wire.GRANT_STATE_USED_UP: Words("次数已用完", "used up"),
-}
-_BASES: Final = {
-    query_pb2.AUTHORISATION_BASIS_SELF: Words("本单位", "the enterprise itself"),
-    query_pb2.AUTHORISATION_BASIS_AGENT: Words("经办人", "an agent of it"),
-    query_pb2.AUTHORISATION_BASIS_GRANT: Words("凭授权书", "under a grant"),
-    query_pb2.AUTHORISATION_BASIS_OFFICIAL_DUTY: Words("履职查询", "official duty"),
-}
-_CHANNELS: Final = {
-    common_pb2.CHANNEL_WEB: Words("网页", "web"),
-    common_pb2.CHANNEL_MINI_PROGRAM: Words("小程序", "mini program"),
-    common_pb2.CHANNEL_TERMINAL: Words("自助终端", "terminal"),
-    common_pb2.CHANNEL_WINDOW: Words("线下窗口", "window"),
-    common_pb2.CHANNEL_API: Words("接口", "program"),
-    common_pb2.CHANNEL_HOTLINE: Words("热线", "hotline"),
-}
-_RESULTS: Final = {
-    wire.LOOK_UP_RESULT_ANSWERED: Words("已出具报告", "a report was issued"),
-    wire.LOOK_UP_RESULT_OPEN: Words("办理中", "open"),
-    wire.LOOK_UP_RESULT_REFUSED: Words("未受理或未出具", "refused, or ended without a report"),
-}
-_NO_WORDS: Final = Words("（未知）", "unknown")
 
 T = TypeVar("T")
 Stub = authorisation_service_pb2_grpc.AuthorisationServiceStub
@@ -109,16 +86,8 @@ def give(desk: Desk, given: Given) -> int:
         async def calls(channel: grpc.aio.Channel) -> tuple[str, wire.GivenGrant]:
             stub = Stub(channel)
             draft = await stub.DraftGrant(request, timeout=_TIMEOUT_S)
-            tls = desk.layout.pki.enterprise_tls(subject)
-            key = load_pem_private_key(tls.private_key.read_bytes(), password=None)
-            if not isinstance(key, ec.EllipticCurvePrivateKey):
-                raise TypeError(f"a key over an elliptic curve in {tls.private_key} expected, got {type(key).__name__}")
-            certificate = x509.load_pem_x509_certificate(tls.certificate.read_bytes())
-            signed = wire.GiveGrantRequest(
-                terms=draft.terms,
-                certificate=certificate.public_bytes(Encoding.DER),
-                signature=key.sign(draft.text.encode(), ec.ECDSA(SHA256())),
-            )
+            made = _signed(desk.layout.pki.enterprise_tls(subject), draft.text.encode())
+            signed = wire.GiveGrantRequest(terms=draft.terms, certificate=made.certificate, signature=made.signature)
             return draft.text, (await stub.GiveGrant(signed, timeout=_TIMEOUT_S)).grant
 
         text, grant = _called(desk, calls)
@@ -133,6 +102,46 @@ def give(desk: Desk, given: Given) -> int:
         return EXIT_DONE
 
     return guarded(desk, work)
+
+
+def sign(desk: Desk, text: Path, to: Path) -> int:
+    """Signs a text that was downloaded from the portal, into a file that is sent back there. Returns the exit code."""
+
+    def work() -> int:
+        subject = subject_code(desk.uscc)
+        desk.layout.addresses()
+        tls = desk.layout.pki.enterprise_tls(subject)
+        if not tls.certificate.is_file():
+            tls = issue_enterprise_certificate(
+                desk.layout.pki, subject, known_name(desk.layout, subject), system_clock()
+            )
+        to.write_text(write_file(_signed(tls, text.read_bytes())), "utf-8")
+        if desk.as_json:
+            emit(
+                {
+                    "result": "signature",
+                    "file": str(to),
+                    "certificate": str(tls.certificate),
+                    "key": str(tls.private_key),
+                }
+            )
+            return EXIT_DONE
+        say(f"已签署，请在网页上传 · signed; send this file on the page: {to}")
+        say("也可以不用本命令，在网页中选择证书和私钥文件签署 · or sign on the page, with these:")
+        say(f"  证书 certificate {tls.certificate}")
+        say(f"  私钥 key         {tls.private_key}")
+        return EXIT_DONE
+
+    return guarded(desk, work)
+
+
+def _signed(tls: TLSSettings, message: bytes) -> Signed:
+    """What an enterprise signs, with the certificate that the sandbox made for it."""
+    key = load_pem_private_key(tls.private_key.read_bytes(), password=None)
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise TypeError(f"a key over an elliptic curve in {tls.private_key} expected, got {type(key).__name__}")
+    certificate = x509.load_pem_x509_certificate(tls.certificate.read_bytes())
+    return Signed(certificate=certificate.public_bytes(Encoding.DER), signature=key.sign(message, ec.ECDSA(SHA256())))
 
 
 def revoke(desk: Desk, grant_id: bytes) -> int:
@@ -228,7 +237,7 @@ def grant_document(grant: wire.GivenGrant) -> dict[str, Any]:
 
 def grant_lines(grant: wire.GivenGrant) -> Iterator[str]:
     """A grant for a person."""
-    terms, state = grant.terms, _STATES.get(grant.state, _NO_WORDS)
+    terms, state = grant.terms, GRANT_STATES.get(grant.state, NO_WORDS)
     names = {domain.id: domain.name for domain in published_catalogues().in_force(china_day(system_clock())).domains}
     yield f"授权 grant {grant.grant_statement_id.hex()}"
     yield f"  {state.zh} {state.en}   {terms.subject.name} → {terms.grantee.name}"
@@ -274,8 +283,8 @@ def look_up_document(one: wire.LookUp) -> dict[str, Any]:
 
 def look_up_lines(one: wire.LookUp) -> Iterator[str]:
     """A look-up for a person."""
-    basis, channel = _BASES.get(one.basis, _NO_WORDS), _CHANNELS.get(one.channel, _NO_WORDS)
-    result = _RESULTS.get(one.result, _NO_WORDS)
+    basis, channel = BASES.get(one.basis, NO_WORDS), CHANNELS.get(one.channel, NO_WORDS)
+    result = LOOK_UP_RESULTS.get(one.result, NO_WORDS)
     who = "，".join(part for part in (one.unit, one.post) if part)
     yield f"{local_time(one.at)}  {who}  {basis.zh} {basis.en}，{channel.zh} {channel.en}"
     reason = f"（{one.reason}）" if one.reason else ""

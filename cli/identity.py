@@ -62,7 +62,7 @@ class People:
         client = Client(
             client_id=client_id(province),
             redirect_uris=(f"{public_url}/auth/callback",),
-            post_logout_redirect_uris=(f"{public_url}/",),
+            post_logout_redirect_uris=(f"{public_url}/", f"{public_url}/terminal"),
             backchannel_logout_uri=f"{public_url}/auth/backchannel-logout",
         )
         self.call(self._provider.register(client))

@@ -6,6 +6,7 @@
     pki/                   sandbox/pki.py
     registry.jsonl         sandbox/registry_file.py
     members.json           the member directory, written when the adapters have their ports
+    announcements.json     what is announced on the sites: invented
     <province>/            settings, data and platform of one province
     run/<process>.json     what each process announced; gone while its province is stopped
     stopped/<province>     while it is there, the province's adapter and gateway are stopped (cli/provinces.py)
@@ -64,6 +65,11 @@ class Layout:
     def members(self) -> Path:
         """The member directory."""
         return self.directory / "members.json"
+
+    @property
+    def site_announcements(self) -> Path:
+        """What is announced on every province's site."""
+        return self.directory / "announcements.json"
 
     @property
     def world(self) -> Path:

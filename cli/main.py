@@ -476,6 +476,29 @@ def grant_give(
     raise typer.Exit(give(_enterprise(directory, uscc, as_json=as_json), given))
 
 
+@grant_app.command("sign")
+def grant_sign(
+    text: Annotated[
+        Path,
+        typer.Argument(
+            metavar="TEXT", exists=True, dir_okay=False, help="网页下载的授权书文本。 The text from the portal."
+        ),
+    ],
+    uscc: _Owner,
+    directory: _Directory = DEFAULT_DIRECTORY,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="写到哪里，默认与文本同名。 Where to; beside the text unless told."),
+    ] = None,
+    as_json: _Json = False,
+) -> None:
+    """用企业证书签署授权书文本，得到可在网页上传的文件。 Sign the text of a consent, into a file to be sent on the page."""
+    from cli.grants import sign  # noqa: PLC0415  # as above
+
+    desk = _enterprise(directory, uscc, as_json=as_json)
+    raise typer.Exit(sign(desk, text, out or text.with_suffix(".signed.pem")))
+
+
 @grant_app.command("revoke")
 def grant_revoke(
     grant: Annotated[str, typer.Argument(metavar="GRANT", help="授权书声明编号。 Statement id of the grant.")],

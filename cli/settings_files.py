@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from datetime import date
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
 from cli.identity import People
 from cli.layout import Layout
+from contract.days import CHINA
 from contract.province import Province
 from gateway.federation.directory import Member, directory_json
+from gateway.portal.announcements import Announcement, Maintenance, announcements_json
 from huren.envelope.v1 import envelope_pb2
 from runtime.identity import MemberPeer, member_host_name
 from sandbox.pki import OFFICERS, OPERATOR, Authority
@@ -92,6 +94,7 @@ def gateway_command(
         + _table("public.listen", _listen(again_at, "public"))
         + _table("seal", {"certificate": str(seal.certificate), "private_key": str(seal.private_key)})
         + _table("completion", {"first_pause_s": 2, "longest_pause_s": 10})
+        + _table("portal", {"operator": _OPERATED_BY, "announcements": str(layout.site_announcements)})
     )
     if people is not None:
         settings += _table("identity", people.settings(province)) + _table("identity.levels", _quoted(people.levels))
@@ -162,10 +165,61 @@ def write_members(layout: Layout, provinces: Iterable[Province], announced: Mapp
                 verification_url=gateway.get("public", ""),
                 unit=f"{province.name_zh}信用主管部门（演示）",
                 telephone="（演示）000-12345",
+                address=f"{province.name_zh}示例区示例路1号，示例政务服务中心1层（演示）",
+                hours="工作日9:00–12:00，13:00–17:00（演示）",
             )
         )
     layout.members.write_text(directory_json(members), "utf-8")
 
+
+def write_announcements(layout: Layout, day: date) -> None:
+    """Writes what is announced on the sites: two invented announcements."""
+    tonight = datetime(day.year, day.month, day.day, 22, tzinfo=CHINA)
+    layout.site_announcements.write_text(
+        announcements_json(
+            [
+                Announcement(
+                    id="hebei-maintenance",
+                    published=day,
+                    until=day + timedelta(days=1),
+                    title_zh="河北省数据接口今晚维护（演示）",
+                    title_en="Maintenance in Hebei tonight (demonstration)",
+                    paragraphs_zh=(
+                        "河北省的数据接口今日22:00至24:00维护。",
+                        "维护期间可以照常申请：其他三地照常反馈，河北省恢复后系统自动继续查询，全部反馈后出具报告。",
+                        "本公告为演示用，并非真实公告。",
+                    ),
+                    paragraphs_en=(
+                        "Hebei's data interface is under maintenance today from 22:00 to 24:00.",
+                        "You can ask meanwhile: Hebei is asked again when it is back, and the report is issued then.",
+                        "This announcement is for demonstration. It is not a real one.",
+                    ),
+                    provinces=(Province.HEBEI,),
+                    maintenance=Maintenance(begins=tonight, ends=tonight + timedelta(hours=2)),
+                ),
+                Announcement(
+                    id="free-of-charge",
+                    published=day - timedelta(days=7),
+                    title_zh="查询、核验、异议和信用修复均不收费（演示）",
+                    title_en="Asking, verifying, objecting and repair are free of charge (demonstration)",
+                    paragraphs_zh=(
+                        "近期有机构以“代办修复”为名向企业收费。查询、下载、核验、异议、信用修复都免费。",
+                        "没有委托任何机构收费办理。遇有收费要求，请拨打12345反映。",
+                        "本公告为演示用，并非真实公告。",
+                    ),
+                    paragraphs_en=(
+                        "Some ask enterprises for money to have records repaired. All services are free of charge.",
+                        "Nobody has been entrusted with charging for them. If you are asked for money, call 12345.",
+                        "This announcement is for demonstration. It is not a real one.",
+                    ),
+                ),
+            ]
+        ),
+        "utf-8",
+    )
+
+
+_OPERATED_BY: Final = "示例公共信用信息中心（演示）"
 
 _NOBODY: Final = "127.0.0.1:9"
 """The discard port: nobody listens there, so a province that was left out is not reachable."""

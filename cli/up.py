@@ -77,18 +77,15 @@ def show(running: Running) -> None:
         table.add_row(province.name_zh, gateway["grpc"], adapter["grpc"], gateway["metrics"], adapter["metrics"])
     wide(_WIDTH).print(table)
     say()
-    say("核验地址，任何人可用，无须登录 · where anybody verifies a report, without logging in:")
-    for province in running.provinces:
-        say(f"  {province.name_zh}  {running.announced[f'{province.slug}-gateway']['public']}/verify")
-    say()
     say("示例主体 · subjects to try:")
     for role, subject in running.layout.cast().items():
         say(f"  {subject['uscc']}  {subject['name']}  ({role})")
     directory = str(running.layout.directory)
     if running.asides:
         _show_dirt(running, directory)
-    _show_people(running)
     _show_commands(running, directory)
+    _show_people(running)
+    _show_portal(running)
     say("Ctrl-C 停止 · Ctrl-C stops everything")
 
 
@@ -125,6 +122,10 @@ def _show_commands(running: Running, directory: str) -> None:
                 ("office", "confirm", "1", "--province", running.provinces[0].slug, "--officer", OFFICERS[1], *place),
             ),
         ),
+        (
+            "签署网页上写好的授权书，再到网页上传 · sign a consent that was written on the portal, and send the file there:",
+            (("grant", "sign", "consent-….txt", "--uscc", code, *place),),
+        ),
         ("四地状态 · how all members are:", (("status", *place),)),
     )
     for title, commands in steps:
@@ -141,10 +142,21 @@ def _show_people(running: Running) -> None:
         say("未安装统一身份认证（演示），不能登录；安装：make sandbox/identity/node_modules/.stamp")
         say("The identity provider is not installed, so nobody can log in.")
         return
-    say(f"统一身份认证（演示） {running.people.issuer} · accounts of invented people, for /auth/login of any gateway:")
+    say(
+        "测试用户（均为虚构），在网页上登录；口令以外的方式可以办理 · invented people; a password alone only looks around:"
+    )
     for user in known_users().values():
-        ways = ", ".join(user.ways)
-        say(f"  {user.login:<12} {user.password:<18} {ways}")
+        zh, en = (text.format_map(running.people.acts_for) for text in user.what)
+        say(f"  {user.login:<9} {user.password:<14} {zh} · {en}")
+
+
+def _show_portal(running: Running) -> None:
+    """The address to open. It stands last, where it is seen."""
+    say()
+    say("门户与核验，请用浏览器打开 · the portal, in a browser; anybody verifies there without logging in:")
+    for province in running.provinces:
+        say(f"  {province.name_zh}  {running.announced[f'{province.slug}-gateway']['public']}/")
+    say()
 
 
 def _show_dirt(running: Running, directory: str) -> None:

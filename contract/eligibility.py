@@ -23,6 +23,20 @@ def require_subject_code(text: str, *, field: str = "uscc") -> Uscc:
     return uscc
 
 
+def require_unit_code(text: str, *, field: str = "uscc") -> Uscc:
+    """Reads the code of any unit: an authority may be granted to ask, though nobody asks about it.
+
+    Raises:
+        HurenError: USCC_MALFORMED.
+    """
+    try:
+        return require_subject_code(text, field=field)
+    except HurenError as error:
+        if error.code is not ErrorCode.SUBJECT_NOT_ELIGIBLE:
+            raise
+        return parse_uscc(text)
+
+
 def is_subject_code(text: str) -> bool:
     """Whether a folded text is the code of a 经营主体.
 

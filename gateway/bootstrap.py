@@ -14,13 +14,16 @@ from cryptography import x509
 
 from contract.catalogue import published_catalogues
 from contract.province import Province
+from contract.working_days import CalendarError, WorkingDays, load_calendars
 from gateway.api.status_servicer import StatusServicer
 from gateway.composition import Parts, People, compose, neighbours_of, served
-from gateway.config import GatewaySettings
+from gateway.config import GatewaySettings, PortalSettings
 from gateway.federation.directory import DirectoryError, LiveDirectory
 from gateway.federation.gateways import GrpcGateways
 from gateway.federation.peer import GrpcPeer, Peer
 from gateway.identity.provider import open_identity_provider
+from gateway.portal.announcements import Announcements, FixedAnnouncements, LiveAnnouncements
+from gateway.portal.parts import SiteFacts
 from gateway.render.seal import Seal, SealError
 from gateway.reports.completion import Completion
 from gateway.reports.service import Observer
@@ -162,7 +165,32 @@ async def _parts(settings: GatewaySettings, base: Foundation, path: Path, stack:
         subscribers=subscribers,
         enterprise_authorities=_authorities(settings, path),
         people=await _people(settings, path, stack),
+        site=_site(settings.portal),
+        calendar=_calendar(settings, path),
+        announcements=_announcements(settings.portal),
     )
+
+
+def _calendar(settings: GatewaySettings, path: Path) -> WorkingDays:
+    try:
+        return load_calendars(settings.calendar_folder)
+    except CalendarError as error:
+        raise unfit(path, "calendar_folder", "calendars of working days", str(error)) from error
+
+
+def _site(portal: PortalSettings) -> SiteFacts:
+    return SiteFacts(
+        organiser=portal.organiser,
+        operator=portal.operator,
+        site_code=portal.site_code,
+        icp=portal.icp,
+        police=portal.police,
+        own_report_url=portal.own_report_url,
+    )
+
+
+def _announcements(portal: PortalSettings) -> Announcements:
+    return FixedAnnouncements() if portal.announcements is None else LiveAnnouncements(portal.announcements)
 
 
 async def _people(settings: GatewaySettings, path: Path, stack: AsyncExitStack) -> People | None:

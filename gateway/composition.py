@@ -19,12 +19,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from contract.catalogue import CatalogueSet
 from contract.province import Province
 from contract.registry import Registry
+from contract.working_days import WorkingDays, load_calendars
 from gateway.api.authorisation_servicer import AuthorisationServicer
 from gateway.api.change_servicer import ChangeServicer
 from gateway.api.home_servicer import HomeServicer
 from gateway.api.office_servicer import OfficeServicer
 from gateway.api.parts import PeopleParts
 from gateway.api.public_http import PublicParts, public_application
+from gateway.api.public_verification import PublicVerification
 from gateway.api.report_servicer import ReportServicer
 from gateway.api.shares import RestLimits, Shares
 from gateway.api.verification_servicer import VerificationServicer
@@ -40,6 +42,7 @@ from gateway.federation.directory import Directory
 from gateway.federation.feeds import AuthorisationFeed
 from gateway.federation.gateways import Gateways
 from gateway.federation.peer import Peer
+from gateway.federation.provinces import Provinces
 from gateway.federation.transfers import Transfers
 from gateway.identity.access_tokens import AccessTokens
 from gateway.identity.acting import Acting
@@ -48,6 +51,7 @@ from gateway.identity.provider import IdentityProvider
 from gateway.identity.sessions import Sessions
 from gateway.mandates.agents import Agents
 from gateway.mandates.window import WindowMandates
+from gateway.portal.announcements import Announcements, FixedAnnouncements
 from gateway.portal.application import Portal
 from gateway.portal.parts import PortalParts, SiteFacts
 from gateway.render.pages import ReportPages
@@ -57,6 +61,7 @@ from gateway.reports.fanout import FanOut, Neighbour
 from gateway.reports.files import ReportFiles
 from gateway.reports.intake import Intake
 from gateway.reports.notices import Notices
+from gateway.reports.open_requests import OpenRequests
 from gateway.reports.overview import Overview
 from gateway.reports.sealing import Sealer
 from gateway.reports.service import Observer, ReportService, Rules
@@ -65,6 +70,7 @@ from gateway.store.batches import BatchStore, GrantsInStore
 from gateway.store.epochs import current_epoch
 from gateway.store.grants import authorisation_snapshot
 from gateway.store.mandates import MandateStore, WindowMandateStore
+from gateway.store.open_requests import OpenRequestStore
 from gateway.store.overview import OverviewStore
 from gateway.store.standing import StandingStore
 from gateway.store.store import Store
@@ -147,6 +153,8 @@ class Parts:
         enterprise_authorities: Who certifies enterprises.
         people: Who can log in. None: nobody; then there is no REST API either.
         site: What the province says of its site.
+        calendar: By which working days are counted.
+        announcements: What the province tells everybody.
     """
 
     province: Province
@@ -176,6 +184,8 @@ class Parts:
     enterprise_authorities: Sequence[x509.Certificate] = ()
     people: People | None = None
     site: SiteFacts = field(default_factory=SiteFacts)
+    calendar: WorkingDays = field(default_factory=load_calendars)
+    announcements: Announcements = field(default_factory=FixedAnnouncements)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,6 +259,14 @@ class _Composition:
             transfers=self._transfers,
             grants=grants,
         )
+        self._coverages = Coverages(Store(parts.database), self._verifier)
+        self._provinces = Provinces(
+            parts.peers,
+            breakers={neighbour.province: neighbour.breaker for neighbour in neighbours},
+            coverages=self._coverages,
+            catalogues=parts.catalogues,
+            clock=parts.clock,
+        )
         self._reports = self._made_reports(neighbours, observer, grants)
         self._grants = GrantService(
             database=parts.database,
@@ -261,6 +279,7 @@ class _Composition:
             clock=parts.clock,
         )
         self._look_ups = LookUps(database=parts.database, registry=parts.registry, clock=parts.clock)
+        self._pages = ReportPages()
         self._files = self._made_files()
         self._acting = Acting(
             mandates=MandateStore(parts.database), windows=WindowMandateStore(parts.database), clock=parts.clock
@@ -329,7 +348,7 @@ class _Composition:
             fanout=FanOut(
                 neighbours,
                 verifier=self._verifier,
-                coverages=Coverages(store, self._verifier),
+                coverages=self._coverages,
                 clock=parts.clock,
                 patience=parts.patience,
             ),
@@ -359,7 +378,7 @@ class _Composition:
             public_url=parts.public_url,
             verifier=self._verifier,
             catalogues=parts.catalogues,
-            pages=ReportPages(),
+            pages=self._pages,
             seal=parts.seal,
             specimen=not parts.production,
             clock=parts.clock,
@@ -439,29 +458,35 @@ class _Composition:
 
     def _public(self) -> web.Application:
         parts = self._parts
-        public = PublicParts(
+        verification = PublicVerification(
             by_code=self._by_code,
             by_file=FileVerification(trust=parts.trust_directory, statuses=self._statuses),
-            statuses=self._statuses,
             directory=parts.directory,
             clock=parts.clock,
-            specimen=not parts.production,
             trusted_proxies=parts.trusted_proxies,
         )
         shares = Shares(RestLimits(), trusted_proxies=parts.trusted_proxies, monotonic=monotonic)
         people = self._people(parts.people, shares) if parts.people else None
-        return public_application(public, people, self._portal(people, shares))
+        return public_application(
+            PublicParts(verification=verification, statuses=self._statuses, clock=parts.clock),
+            portal=self._portal(people, shares, verification),
+            people=people,
+        )
 
-    def _portal(self, people: PeopleParts | None, shares: Shares) -> Portal:
+    def _portal(self, people: PeopleParts | None, shares: Shares, verification: PublicVerification) -> Portal:
         parts = self._parts
         return Portal(
             PortalParts(
                 province=parts.province,
                 specimen=not parts.production,
                 site=parts.site,
+                announcements=parts.announcements,
                 directory=parts.directory,
                 registry=parts.registry,
                 catalogues=parts.catalogues,
+                provinces=self._provinces,
+                pages=self._pages,
+                verification=verification,
                 clock=parts.clock,
                 shares=shares,
                 public_url=parts.public_url,
@@ -499,6 +524,8 @@ class _Composition:
             standing=self._standing,
             files=self._files,
             overview=Overview(OverviewStore(parts.database), self._standing),
+            open_requests=OpenRequests(OpenRequestStore(parts.database), parts.calendar),
+            work=self._queue,
             notices=self._notices,
             summaries=partial(comparison_of, verifier=self._verifier),
             public_url=parts.public_url,

@@ -120,6 +120,31 @@ class IdentitySettings(Settings):
     idle_minutes: Annotated[float, Field(gt=0, le=60)] = 30
 
 
+_SiteFact = Annotated[str, Field(max_length=200)]
+
+
+class PortalSettings(Settings):
+    """What the pages for people say of the site (网站标识). What is empty is not shown.
+
+    Attributes:
+        organiser: 主办单位. Empty: the unit of the member directory.
+        operator: 承办单位.
+        site_code: 网站标识码.
+        icp: ICP 备案号.
+        police: 公安备案号.
+        own_report_url: Where the province's own edition of the report is had. Empty: it is named without a link.
+        announcements: File with what is announced (gateway/portal/announcements.py). None: nothing is.
+    """
+
+    organiser: _SiteFact = ""
+    operator: _SiteFact = ""
+    site_code: _SiteFact = ""
+    icp: _SiteFact = ""
+    police: _SiteFact = ""
+    own_report_url: Annotated[str, Field(pattern=r"^(https?://[^\s]+)?$", max_length=400)] = ""
+    announcements: Path | None = None
+
+
 class GatewaySettings(MemberSettings):
     """All of a gateway: what every member's program reads, and how adapters are asked.
 
@@ -133,6 +158,8 @@ class GatewaySettings(MemberSettings):
         completion: How an open request is gone on with.
         messages: Where notices are handed on. None: enterprises read them here only.
         identity: Who people are. None: nobody logs in, and only certificates are served.
+        portal: What the pages say of the site.
+        calendar_folder: Calendars of working days newer than the shipped ones (docs/operations.md). None: the shipped ones.
         officers: Names of the operators who are officers of the home (certificate `urn:huren:operator:<name>`).
     """
 
@@ -143,4 +170,6 @@ class GatewaySettings(MemberSettings):
     completion: CompletionSettings = CompletionSettings()
     messages: MessagesSettings | None = None
     identity: IdentitySettings | None = None
+    portal: PortalSettings = PortalSettings()
+    calendar_folder: Path | None = None
     officers: tuple[Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")], ...] = ()

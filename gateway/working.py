@@ -28,7 +28,7 @@ _T = TypeVar("_T")
 _log: Final = structlog.get_logger(__name__)
 
 _LOOK_EVERY_S: Final = 1.0
-"""What another replica, or a caller, put back is seen this soon."""
+"""What another replica wrote, or a caller put back, is seen this soon; what this process wrote for others to do, at once."""
 
 _TELL_EVERY_S: Final = 10.0
 
@@ -93,7 +93,7 @@ class Worker:
                 work = await self._take()
                 if work is None:
                     self._free.release()
-                    await asyncio.sleep(_LOOK_EVERY_S)
+                    await self._queue.wait(_LOOK_EVERY_S)
                     continue
                 group.create_task(self._do(work))
 

@@ -98,19 +98,25 @@ class User:
         name: Their name, which nobody but the provider may know.
         password: 口令, for every way.
         ways: By which ways they can log in.
+        what: What they are, in Chinese and in English; {…} stands for whom they act.
     """
 
     login: str
     name: str
     password: str
     ways: tuple[str, ...]
+    what: tuple[str, str]
 
 
 def known_users() -> dict[str, User]:
     """The people of users.json, by login."""
     return {
         entry["login"]: User(
-            login=entry["login"], name=entry["name"], password=entry["password"], ways=tuple(entry["ways"])
+            login=entry["login"],
+            name=entry["name"],
+            password=entry["password"],
+            ways=tuple(entry["ways"]),
+            what=(entry["what"][0], entry["what"][1]),
         )
         for entry in _entries()
     }

@@ -10,10 +10,12 @@ from gateway.api.ports import (
     Acting,
     Agents,
     BatchService,
+    DurableWork,
     GrantService,
     Login,
     LookUps,
     Notices,
+    OpenRequests,
     Overview,
     ReportFiles,
     ReportService,
@@ -44,6 +46,8 @@ class PeopleParts:
         standing: Where reports stand.
         files: Reports as files.
         overview: Lists of them.
+        open_requests: What waits, for officers.
+        work: Durable work, for administrators.
         notices: What the home told.
         summaries: What a report says, in short: `comparison_of` with the home's verifier.
         public_url: Under which address browsers see us.
@@ -64,6 +68,8 @@ class PeopleParts:
     standing: StandingService
     files: ReportFiles
     overview: Overview
+    open_requests: OpenRequests
+    work: DurableWork
     notices: Notices
     summaries: Summaries
     public_url: Callable[[], str]

@@ -5,24 +5,26 @@ Their rules and errors are their own; each raises `HurenError` by the table, and
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from typing import BinaryIO, Protocol
 
+from contract.deadlines import Label
 from contract.report_check import CheckedReport
 from contract.uscc import Uscc
 from gateway.batches.callers import BatchCaller
 from gateway.batches.lists import ListedLine
 from gateway.batches.service import BatchView
-from gateway.domain.overview import ReportLine, RequestLine
+from gateway.domain.overview import OpenLine, ReportLine, RequestLine
 from gateway.domain.persons import MandateScope, Person
-from gateway.domain.request import Caller, Sealed
+from gateway.domain.request import Caller, RequestState, Sealed
 from gateway.identity.acting import Acts
 from gateway.identity.sessions import SessionSeen
 from gateway.mandates.agents import Ask, ShownMandate
 from gateway.mandates.window import Scan, ShownWindowMandate
 from huren.authorisation.v1 import authorisation_service_pb2
 from huren.common.v1 import common_pb2
+from huren.fragment.v1 import query_pb2
 from huren.report.v1 import report_service_pb2 as wire
 from huren.report.v1 import report_status_pb2, verification_service_pb2
 
@@ -182,8 +184,19 @@ class GrantService(Protocol):
 class LookUps(Protocol):
     """Who asked about an enterprise."""
 
-    async def of(self, caller: Caller, before: int = 0, limit: int = 200) -> list[authorisation_service_pb2.LookUp]:
-        """Look-ups below a number, newest first. Fewer than `limit` does not mean that they were the last."""
+    async def of(
+        self,
+        caller: Caller,
+        before: int = 0,
+        limit: int = 200,
+        *,
+        basis: query_pb2.AuthorisationBasis.ValueType = query_pb2.AUTHORISATION_BASIS_UNSPECIFIED,
+        grant_id: bytes = b"",
+    ) -> list[authorisation_service_pb2.LookUp]:
+        """Look-ups below a number, newest first, on one ground or under one grant where that is given.
+
+        Fewer than `limit` does not mean that they were the last.
+        """
 
     async def export_csv(self, caller: Caller) -> bytes:
         """All of them."""
@@ -196,6 +209,11 @@ class ReportService(Protocol):
         self, message: wire.RequestReportRequest, caller: Caller, *, timeout_s: float | None = None
     ) -> Sealed | wire.OpenRequest | wire.EndedRequest:
         """Makes the report, or says who has not answered."""
+
+    async def begin_report(
+        self, message: wire.RequestReportRequest, caller: Caller
+    ) -> Sealed | wire.OpenRequest | wire.EndedRequest:
+        """Opens the request, which is asked for without the caller waiting; the same key finds the same one."""
 
     async def get_report(self, report_number: str, caller: Caller) -> Sealed:
         """A report of the caller's."""
@@ -268,11 +286,72 @@ class ReportEntry(Protocol):
 class Overview(Protocol):
     """Lists of what an applicant has."""
 
-    async def reports(self, caller: Caller, *, before: str = "", limit: int = 50) -> Sequence[ReportEntry]:
-        """Reports after one in the list, newest first; at most 50."""
+    async def reports(
+        self, caller: Caller, *, before: str = "", limit: int = 50, oldest_first: bool = False
+    ) -> Sequence[ReportEntry]:
+        """Reports after one in the list, newest first unless told; at most 50."""
 
-    async def requests(self, caller: Caller, *, before: str = "", limit: int = 50) -> Sequence[RequestLine]:
-        """Requests after one in the list, newest first; at most 50."""
+    async def requests(
+        self,
+        caller: Caller,
+        *,
+        before: str = "",
+        limit: int = 50,
+        basis: query_pb2.AuthorisationBasis.ValueType = query_pb2.AUTHORISATION_BASIS_UNSPECIFIED,
+        states: Collection[RequestState] = (),
+        oldest_first: bool = False,
+    ) -> Sequence[RequestLine]:
+        """Requests after one in the list, newest first unless told; at most 50; on one ground and in some states, where given."""
+
+
+class OpenEntry(Protocol):
+    """A request that waits, as officers see it: not about whom."""
+
+    @property
+    def line(self) -> OpenLine:
+        """The request."""
+
+    @property
+    def working_days(self) -> int:
+        """How many working days it has waited."""
+
+    @property
+    def label(self) -> Label:
+        """On what the end of completion rests."""
+
+    @property
+    def is_late(self) -> bool:
+        """Whether somebody should look."""
+
+
+class OpenRequests(Protocol):
+    """What waits."""
+
+    async def of(self, at: datetime, *, limit: int = 1000) -> Sequence[OpenEntry]:
+        """What waits, longest first; at most 1000."""
+
+
+class Backlog(Protocol):
+    """What durable work waits, in numbers."""
+
+    @property
+    def waiting(self) -> int:
+        """Not given up."""
+
+    @property
+    def parked(self) -> int:
+        """Failed too often; an operator has to look."""
+
+    @property
+    def oldest_due_at(self) -> datetime | None:
+        """Since when the oldest of the waiting is due. None: none waits."""
+
+
+class DurableWork(Protocol):
+    """Work that is still to be done."""
+
+    async def backlog(self) -> Backlog:
+        """What waits."""
 
 
 class Notices(Protocol):
@@ -311,6 +390,10 @@ class BatchLine(Protocol):
     @property
     def given(self) -> str:
         """As it was written."""
+
+    @property
+    def uscc(self) -> Uscc | None:
+        """Its subject. None: what was written is none."""
 
     @property
     def state(self) -> str:

@@ -32,14 +32,14 @@ from contract.authorisation import (
 )
 from contract.catalogue import CatalogueSet
 from contract.days import MAX_WINDOW_YEARS, china_day, from_timestamp, parse_day, to_timestamp, years_after
-from contract.eligibility import require_subject_code
+from contract.eligibility import require_unit_code
 from contract.errors import ErrorCode, HurenError
 from contract.payloads import GRANT as GRANT_PAYLOAD
 from contract.payloads import GRANT_REVOCATION
 from contract.province import Province
 from contract.reasons import Words
 from contract.registry import Registry, RegistryUnavailableError
-from contract.uscc import Uscc, parse_uscc
+from contract.uscc import Uscc
 from gateway.authorisations.consent import EnterpriseAuthorities
 from gateway.authorisations.in_force import AuthorisationFeed, has_expired, terms_of
 from gateway.domain.request import Caller
@@ -163,7 +163,9 @@ class GrantService:
         chosen = report_service_pb2.RequestReportRequest(domains=request.domains, kinds=request.kinds)
         terms = authorisation_pb2.GrantTerms(
             subject=authorisation_pb2.Party(uscc=uscc, name=await self._registered_name(uscc, at)),
-            grantee=authorisation_pb2.Party(uscc=_grantee_code(request.grantee_uscc), name=request.grantee_name),
+            grantee=authorisation_pb2.Party(
+                uscc=require_unit_code(request.grantee_uscc, field="grantee_uscc"), name=request.grantee_name
+            ),
             purpose=request.purpose,
             cells=chosen_cells(chosen, catalogue),
             window=request.window if request.HasField("window") else _usual_window(request.expires_on, today),
@@ -407,16 +409,6 @@ def _subject_of(caller: Caller) -> Uscc:
             need_en="Act for an enterprise.",
         )
     return caller.uscc
-
-
-def _grantee_code(text: str) -> Uscc:
-    """The code of any unit: an authority may be granted too, though nobody asks about it."""
-    try:
-        return require_subject_code(text, field="grantee_uscc")
-    except HurenError as error:
-        if error.code is not ErrorCode.SUBJECT_NOT_ELIGIBLE:
-            raise
-        return parse_uscc(text)
 
 
 def _usual_window(expires_on: str, today: date) -> common_pb2.Window:

@@ -13,15 +13,17 @@ import io
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Final
 
+from contract.consent_words import BASES, CHANNELS, LOOK_UP_RESULTS
 from contract.days import CHINA, from_timestamp, to_timestamp
 from contract.document.words import PURPOSES
 from contract.errors import ErrorCode, HurenError
 from contract.province import Province
+from contract.reasons import Words
 from contract.registry import Registry, RegistryUnavailableError
 from contract.spreadsheet import safe_cell
 from contract.uscc import Uscc, mask
 from gateway.domain.request import Caller, RequestState
-from gateway.store.look_ups import NEWEST, Confirmation, StoredLookUp, confirmations_of, look_ups_of
+from gateway.store.look_ups import ALL, NEWEST, Confirmation, StoredLookUp, Which, confirmations_of, look_ups_of
 from gateway.store.rows import LOOK_UP, AuditRow, audit
 from huren.authorisation.v1 import authorisation_service_pb2 as wire
 from huren.common.v1 import common_pb2
@@ -31,28 +33,6 @@ from runtime.database import Database
 
 MOST: Final = 200
 """Look-ups at once (ListLookUpsResponse)."""
-
-BASES: Final[Mapping[int, str]] = {
-    query_pb2.AUTHORISATION_BASIS_SELF: "本企业",
-    query_pb2.AUTHORISATION_BASIS_AGENT: "经办人",
-    query_pb2.AUTHORISATION_BASIS_GRANT: "授权书",
-    query_pb2.AUTHORISATION_BASIS_OFFICIAL_DUTY: "履职查询",
-}
-
-CHANNELS: Final[Mapping[int, str]] = {
-    common_pb2.CHANNEL_WEB: "网页",
-    common_pb2.CHANNEL_MINI_PROGRAM: "小程序",
-    common_pb2.CHANNEL_TERMINAL: "自助终端",
-    common_pb2.CHANNEL_WINDOW: "线下窗口",
-    common_pb2.CHANNEL_API: "接口",
-    common_pb2.CHANNEL_HOTLINE: "热线",
-}
-
-RESULTS: Final[Mapping[int, str]] = {
-    wire.LOOK_UP_RESULT_ANSWERED: "已出具报告",
-    wire.LOOK_UP_RESULT_OPEN: "办理中",
-    wire.LOOK_UP_RESULT_REFUSED: "未提供",
-}
 
 _RESULT_OF: Final[Mapping[RequestState | None, wire.LookUpResult.ValueType]] = {
     RequestState.SEALED: wire.LOOK_UP_RESULT_ANSWERED,
@@ -86,20 +66,31 @@ class LookUps:
         self._registry = registry
         self._clock = clock
 
-    async def of(self, caller: Caller, before: int = NEWEST, limit: int = MOST) -> list[wire.LookUp]:
+    async def of(
+        self,
+        caller: Caller,
+        before: int = NEWEST,
+        limit: int = MOST,
+        *,
+        basis: query_pb2.AuthorisationBasis.ValueType = query_pb2.AUTHORISATION_BASIS_UNSPECIFIED,
+        grant_id: bytes = b"",
+    ) -> list[wire.LookUp]:
         """The newest look-ups about the caller whose numbers are below `before`, newest first.
 
         Args:
             caller: Who reads, and about whom.
             before: Number of the last one of the page before. 0: from the newest on.
             limit: How many; 200 at most. A page has no less, but where nothing is left, or the next ones have all one number.
+            basis: Only those on this ground. UNSPECIFIED: on all.
+            grant_id: Only those under this grant. Empty: all.
 
         Raises:
             HurenError: NOT_PERMITTED: an officer reads what was looked up about nobody.
             StoreUnavailableError: The store cannot be read, or the reading not be written down.
         """
         _require_subject(caller)
-        found = await self._page(_Units(self._registry), caller.uscc, before, min(max(limit, 1), MOST))
+        which = Which(basis=basis, grant_id=grant_id)
+        found = await self._page(_Units(self._registry), caller.uscc, before, min(max(limit, 1), MOST), which=which)
         await self._record(caller, f"look-ups, {len(found)}")
         return found
 
@@ -128,9 +119,11 @@ class LookUps:
                 yield one
             page = await self._page(units, uscc, page[-1].number, MOST)
 
-    async def _page(self, units: _Units, uscc: Uscc, before: int, limit: int) -> list[wire.LookUp]:
+    async def _page(
+        self, units: _Units, uscc: Uscc, before: int, limit: int, *, which: Which = ALL
+    ) -> list[wire.LookUp]:
         async with self._database.read() as connection:
-            found = await look_ups_of(connection, uscc, before=before, limit=limit)
+            found = await look_ups_of(connection, uscc, before=before, limit=limit, which=which)
             confirmed = await confirmations_of(connection, [one.request_id for one in found if one.request_id])
         # The registry may be asked over the network: not while a connection is held.
         return [_to_wire(one, await units.name_of(one), confirmed.get(one.request_id, ())) for one in found]
@@ -201,15 +194,20 @@ def _cells(look_up: wire.LookUp) -> tuple[str, ...]:
         look_up.unit,
         look_up.post,
         PURPOSES.get(look_up.purpose, ""),
-        BASES.get(look_up.basis, ""),
+        _zh(BASES, look_up.basis),
         look_up.grant_statement_id.hex(),
         look_up.matter_number,
-        CHANNELS.get(look_up.channel, ""),
-        RESULTS[look_up.result],
+        _zh(CHANNELS, look_up.channel),
+        LOOK_UP_RESULTS[look_up.result].zh,
         look_up.reason,
         look_up.request_id,
         "；".join(map(_confirmation, look_up.origins)),
     )
+
+
+def _zh(words: Mapping[int, Words], number: int) -> str:
+    known = words.get(number)
+    return known.zh if known else ""
 
 
 def _confirmation(origin: wire.OriginConfirmation) -> str:

@@ -129,6 +129,11 @@ class BatchView:
     counts: Mapping[LineState, int]
     repeats_at: datetime | None
 
+    @property
+    def is_running(self) -> bool:
+        """Whether lines of it are still to be asked."""
+        return self.batch.state is BatchState.RUNNING
+
 
 class BatchService:
     """Makes many reports for whoever may ask for each of them."""

@@ -8,6 +8,7 @@ from datetime import datetime
 from gateway.domain.request import RequestId, RequestState
 from huren.common.v1 import common_pb2
 from huren.fragment.v1 import query_pb2
+from huren.report.v1 import report_service_pb2 as wire
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,3 +51,22 @@ class RequestLine:
     state: RequestState
     subject: common_pb2.Subject
     basis: query_pb2.AuthorisationBasis.ValueType
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenLine:
+    """A request that waits, as officers see it: not about whom, for nobody asks them yet (非履职需要，不得查询).
+
+    Attributes:
+        request_id: 受理编号.
+        opened_at: 受理时间.
+        completion_until: Until when the home goes on by itself.
+        provinces: How each stood after the last try. Empty: nobody has been heard yet.
+        parked: The home does not go on by itself any more, because it failed too often.
+    """
+
+    request_id: RequestId
+    opened_at: datetime
+    completion_until: datetime
+    provinces: tuple[wire.ProvinceStatus, ...]
+    parked: bool

@@ -10,13 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final, Protocol
 
-import structlog
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from contract.province import Province
 from huren.common.v1 import common_pb2
-
-_log: Final = structlog.get_logger(__name__)
+from runtime.live_file import LiveFile
 
 _Text = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
@@ -39,6 +37,8 @@ class Member(BaseModel):
         url: Where enterprises of that province ask for reports. Empty: not known.
         verification_url: Where people verify reports: base of its public address, without a slash at the end. Empty: not known.
         unit_verified: Whether the unit's name was confirmed.
+        address: Where its window is, as printed. Empty: not known.
+        hours: When that is open, as printed. Empty: not known.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -53,6 +53,8 @@ class Member(BaseModel):
     url: str = ""
     verification_url: str = ""
     unit_verified: bool = False
+    address: str = ""
+    hours: str = ""
 
     @property
     def contact(self) -> common_pb2.Contact:
@@ -106,29 +108,12 @@ class LiveDirectory:
         Raises:
             DirectoryError: As `read_directory`.
         """
-        self._path = path
-        self._seen = _fingerprint(path)
-        self._members = read_directory(path)
+        self._file: Final = LiveFile(path, read_directory, name="member directory")
 
     @property
     def members(self) -> Mapping[Province, Member]:
         """The members. A file that cannot be read now leaves them as they were."""
-        seen = _fingerprint(self._path)
-        if seen != self._seen:
-            try:
-                self._members = read_directory(self._path)
-            except DirectoryError as error:
-                _log.warning("member directory not read again", reason=str(error))
-            self._seen = seen
-        return self._members
-
-
-def _fingerprint(path: Path) -> tuple[int, int, int] | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
+        return self._file.value
 
 
 def directory_json(members: list[Member]) -> str:

@@ -9,6 +9,7 @@ import grpc
 
 from contract.outcome import UnavailableReason
 from huren.fragment.v1 import adapter_service_pb2, adapter_service_pb2_grpc
+from huren.status.v1 import status_service_pb2, status_service_pb2_grpc
 from runtime.grpc_errors import error_detail
 
 
@@ -49,6 +50,13 @@ class Peer(Protocol):
             PeerError: None came.
         """
 
+    async def status(self, *, timeout_s: float) -> status_service_pb2.GetMemberStatusResponse:
+        """Returns what the adapter says about its own condition. It is not signed.
+
+        Raises:
+            PeerError: It said nothing.
+        """
+
 
 STATUS_TABLE: Final[dict[grpc.StatusCode, tuple[UnavailableReason, bool]]] = {
     grpc.StatusCode.OK: (UnavailableReason.FAILED, False),
@@ -77,6 +85,7 @@ class GrpcPeer:
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._stub = adapter_service_pb2_grpc.AdapterServiceStub(channel)
+        self._status = status_service_pb2_grpc.StatusServiceStub(channel)
 
     async def answer(self, query_envelope: bytes, *, timeout_s: float) -> bytes:
         """As `Peer.answer`."""
@@ -95,6 +104,13 @@ class GrpcPeer:
         except grpc.aio.AioRpcError as error:
             raise _translated(error) from error
         return response.coverage_envelope
+
+    async def status(self, *, timeout_s: float) -> status_service_pb2.GetMemberStatusResponse:
+        """As `Peer.status`."""
+        try:
+            return await self._status.GetMemberStatus(status_service_pb2.GetMemberStatusRequest(), timeout=timeout_s)
+        except grpc.aio.AioRpcError as error:
+            raise _translated(error) from error
 
 
 def _translated(error: grpc.aio.AioRpcError) -> PeerError:

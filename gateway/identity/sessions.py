@@ -2,7 +2,7 @@
 
 - The cookie is 256 random bits, new at each login, and kept as its SHA-256 only: whoever reads the database cannot be anybody.
 - A session ends when its hours are over, when it was not used for a while, when its person ends it here or at the provider, or
-  when the same browser logs in again.
+  when the same browser logs in again. What a while is depends on where the person sits: at a terminal in a hall it is a minute.
 - What is kept of a person is their random name here and `PersonClaims`. No name, no number, no token.
 - What the provider takes back in the meantime counts at the next login, or at once if it logs the person out.
 """
@@ -15,7 +15,7 @@ import hmac
 import json
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -39,8 +39,20 @@ RandomBytes = Callable[[int], bytes]
 SECRET_BYTES: Final = 32
 """Of cookies, states, nonces, verifiers. Source: OWASP ASVS 5.0, 7.2.3 demands 128 bits."""
 
+IDLE: Final[Mapping[common_pb2.Channel.ValueType, timedelta]] = {
+    common_pb2.CHANNEL_TERMINAL: timedelta(seconds=60),
+    common_pb2.CHANNEL_WINDOW: timedelta(minutes=10),
+}
+"""After so long without a request a session ends where others may sit down next, or earlier where the setting says so.
+
+Source: terminal: product review, section 1, T10 (session ends in 60 s idle); window: 系统默认.
+"""
+
 _NAME_BYTES: Final = 16
 _NOTED_EVERY: Final = timedelta(minutes=1)
+_NOTED_AT_TERMINALS: Final = timedelta(seconds=1)
+"""A session of a minute cannot be noted by the minute."""
+
 _TOKENS_KEPT: Final = MAX_AGE + 2 * CLOCK_TOLERANCE
 _SESSIONS_KEPT: Final = timedelta(days=1)
 _COOKIE: Final = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
@@ -56,7 +68,7 @@ class SessionSeen:
         session_name: By which name it can be ended.
         channel: By which way they came.
         begun_at: When they logged in.
-        seen_at: When it was last used, to about a minute.
+        seen_at: When it was last used, to about a minute; at a terminal, to about a second.
         expires_at: When it ends at the latest.
         is_this: Whether it is the one that asks.
     """
@@ -89,7 +101,7 @@ class Sessions:
             provider: Who says who people are.
             clock: Now.
             lifetime: After so long a session ends, whatever happens.
-            idle: After so long without a request it ends.
+            idle: After so long without a request it ends; where `IDLE` says less, after that.
             random: Bytes that nobody can guess.
         """
         self._store = SessionStore(database)
@@ -145,8 +157,9 @@ class Sessions:
         session = await self._store.find(digest(cookie))
         if session is None or not self._counts(session, at):
             return None
-        if at - session.seen_at >= _NOTED_EVERY:
-            await self._store.seen(session.session_digest, at=at, before=at - _NOTED_EVERY)
+        noted_every = _noted_every(session.channel)
+        if at - session.seen_at >= noted_every:
+            await self._store.seen(session.session_digest, at=at, before=at - noted_every)
         return _person(session)
 
     async def of(self, person: Person) -> list[SessionSeen]:
@@ -244,7 +257,12 @@ class Sessions:
         )
 
     def _counts(self, session: StoredSession, at: datetime) -> bool:
-        return session.begun_at <= at + CLOCK_TOLERANCE and at < min(session.expires_at, session.seen_at + self._idle)
+        idle = min(self._idle, IDLE.get(session.channel, self._idle))
+        return session.begun_at <= at + CLOCK_TOLERANCE and at < min(session.expires_at, session.seen_at + idle)
+
+
+def _noted_every(channel: common_pb2.Channel.ValueType) -> timedelta:
+    return _NOTED_AT_TERMINALS if channel == common_pb2.CHANNEL_TERMINAL else _NOTED_EVERY
 
 
 def require_csrf_token(person: Person, token: str) -> None:

@@ -30,7 +30,7 @@ from aiohttp import web
 from contract.errors import ErrorCode, HurenError
 from gateway.api.access import Admitted, Gate, Named, Public
 from gateway.api.bodies import FORM, MULTIPART, read_body, read_upload
-from gateway.api.http_callers import session_cookie
+from gateway.api.http_callers import SESSION_COOKIE, session_cookie
 from gateway.api.problems import Problem, problem_of, unsupported
 from gateway.api.rest.application import origin_of
 from gateway.domain.persons import Person
@@ -43,11 +43,13 @@ from gateway.portal.parts import PortalParts
 from gateway.portal.problem_page import problem_view
 from gateway.portal.rendering import Renderer
 from gateway.portal.sections import all_sections
-from gateway.portal.site import ACCESS, PAGES, Page
+from gateway.portal.site import ACCESS, PAGES, Page, Section, address_of
+from gateway.portal.terminals import END_S, is_at_terminal
 from gateway.portal.visit import Enterprise, Handler, SeeOther, View, Visit
 
 _log: Final = structlog.get_logger(__name__)
 
+_HTML: Final = "text/html"
 _FOREVER: Final = "public, max-age=31536000, immutable"
 
 HEADERS: Final[Mapping[str, str]] = {
@@ -137,6 +139,10 @@ class _Endpoint:
             problem = problem_of(error, f"{self._page.method} {self._page.name}")
             shown = await self._as_known(visit, person)
             response = written(self._renderer, shown, problem_view(shown, problem, self._parts))
+        is_file = response.status == HTTPStatus.OK and response.content_type != _HTML and not response.prepared
+        if is_file and person and is_at_terminal(person[0]):
+            # A file that is shown has no script that watches. Pages leave by themselves (base.html).
+            response.headers.setdefault("Refresh", f"{END_S}; url={address_of('terminal')}")
         _log.info("page", page=self._page.name, status=response.status)
         if not request.content.at_eof():
             response.force_close()  # the rest of the body is of no use
@@ -159,7 +165,7 @@ class _Endpoint:
         if person is None and not isinstance(self._page.access, Public):
             if self._page.method != "GET":
                 raise HurenError(ErrorCode.LOGIN_NEEDED)
-            return _to_login(request)
+            return _to_login(request, self._page)
         # 5, 6
         self._require_ours(request)
         form = Form() if self._page.method == "GET" or self._page.streams else await self._form(request, address)
@@ -184,7 +190,7 @@ class _Endpoint:
         answer = await self._handler(visit)
         match answer:
             case View():
-                return written(self._renderer, visit, answer)
+                return written(self._renderer, _left(visit) if SESSION_COOKIE in answer.drops else visit, answer)
             case SeeOther():
                 return web.Response(status=HTTPStatus.SEE_OTHER, headers={"Location": answer.url})
             case _:
@@ -242,22 +248,33 @@ class _Endpoint:
 
 def written(renderer: Renderer, visit: Visit, view: View) -> web.Response:
     """A view as an answer."""
-    return web.Response(
+    response = web.Response(
         text=renderer.page(visit, view),
         content_type="text/html",
         charset="utf-8",
         status=view.status,
         headers={**HEADERS, **view.headers},
     )
+    for name in view.drops:
+        response.del_cookie(name, path="/", secure=True, httponly=True, samesite="Lax")
+    return response
+
+
+def _left(visit: Visit) -> Visit:
+    """The visit of somebody who has just logged out."""
+    return Visit(request=visit.request, page=visit.page, look=visit.look, at=visit.at)
 
 
 def _look(request: web.Request) -> Look:
     return Look.read(request.cookies.get(LOOK_COOKIE, ""))
 
 
-def _to_login(request: web.Request) -> web.Response:
-    """To the identity provider, and back to this page afterwards."""
-    query = urlencode({"return_to": request.path_qs})
+def _to_login(request: web.Request, page: Page) -> web.Response:
+    """To the identity provider, and back to this page afterwards. Who comes to the window's pages sits at a window."""
+    if request.headers.get("HX-Request") == "true":  # a part of a page: the policy lets no script go to the provider
+        return web.Response(status=HTTPStatus.NO_CONTENT, headers={"HX-Refresh": "true"})
+    channel = {"channel": "WINDOW"} if page.section is Section.WINDOW else {}
+    query = urlencode(channel | {"return_to": request.path_qs})
     return web.Response(status=HTTPStatus.SEE_OTHER, headers={"Location": f"/auth/login?{query}"})
 
 
@@ -271,4 +288,5 @@ def _collected(sections: Iterable[SectionHandlers], *, with_people: bool) -> dic
     wanted = {name for name, page in PAGES.items() if with_people or isinstance(page.access, Public)}
     if missing := wanted - found.keys():
         _log.error("pages without a handler", pages=sorted(missing))
-    return {name: handler for name, handler in found.items() if name in wanted}
+    # In the order of the site map: an address that is fixed stands there before one of which a part may be anything.
+    return {name: found[name] for name in PAGES if name in found and name in wanted}

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from contract.catalogue import CatalogueSet
 from contract.province import Province
 from contract.registry import Registry
 from gateway.api.parts import PeopleParts
+from gateway.api.public_verification import PublicVerification
 from gateway.api.shares import Shares
 from gateway.federation.directory import Directory
+from gateway.federation.provinces import ProvinceView
+from gateway.portal.announcements import Announcements
+from gateway.render.pages import ReportPages
 from runtime.clock import Clock
 
 
@@ -35,6 +40,13 @@ class SiteFacts:
     own_report_url: str = ""
 
 
+class ProvinceViews(Protocol):
+    """How the four provinces stand (gateway/federation/provinces.py)."""
+
+    async def views(self) -> Mapping[Province, ProvinceView]:
+        """How each stands, for all four."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PortalParts:
     """What the pages stand on.
@@ -43,9 +55,13 @@ class PortalParts:
         province: Whose site.
         specimen: Outside production: every page says so.
         site: What the province says of its site.
+        announcements: What the province tells everybody.
         directory: Whom to name with address and telephone.
         registry: Who is registered where.
         catalogues: The published catalogues.
+        provinces: How the four provinces stand.
+        pages: Makes the pages of the specimen.
+        verification: Verifies reports, for everybody.
         clock: Now.
         shares: How often who may ask.
         public_url: Under which address browsers see us.
@@ -55,9 +71,13 @@ class PortalParts:
     province: Province
     specimen: bool
     site: SiteFacts
+    announcements: Announcements
     directory: Directory
     registry: Registry
     catalogues: CatalogueSet
+    provinces: ProvinceViews
+    pages: ReportPages
+    verification: PublicVerification
     clock: Clock
     shares: Shares
     public_url: Callable[[], str]

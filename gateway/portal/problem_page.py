@@ -14,6 +14,7 @@ from typing import Final
 from contract.errors import ErrorCode
 from contract.reasons import Words
 from gateway.api.problems import Problem
+from gateway.portal.links import web_address
 from gateway.portal.parts import PortalParts
 from gateway.portal.site import address_of
 from gateway.portal.visit import View, Visit
@@ -92,6 +93,9 @@ def problem_view(visit: Visit, problem: Problem, parts: PortalParts) -> View:
             "contact": problem.error.contact,
             "code": code,
             "at": visit.at,
+            # Nothing of an address that may be nobody's is repeated.
+            "crumbs": [],
+            "here": address_of("home"),
         },
     )
 
@@ -109,15 +113,11 @@ def _ways(visit: Visit, problem: Problem, parts: PortalParts) -> list[Way]:
             return [Way(Words("申请经办授权", "Ask for a mandate"), address_of("mandates")), home]
         case ErrorCode.FOREIGN_HOME if problem.error.province is not None:
             member = parts.directory.members.get(problem.error.province)
-            if member is not None and _is_web(member.url):
+            if member is not None and (url := web_address(member.url)):
                 label = Words(f"前往{member.province.name_zh}网站", f"To the site of {member.province.name_en}")
-                return [Way(label, member.url), home]
+                return [Way(label, url), home]
             return [Way(Words("各省（市）联系方式", "How to reach each province"), address_of("contact")), home]
         case _ if visit.page.method == "POST" and visit.page.parent:
             return [home]
         case _:
             return [home]
-
-
-def _is_web(url: str) -> bool:
-    return url.startswith(("https://", "http://"))

@@ -30,6 +30,7 @@ from gateway.portal.assets import Assets
 from gateway.portal.look import SIZES, THEMES, Look
 from gateway.portal.parts import PortalParts
 from gateway.portal.site import PAGES, SECTION_NAMES, Page, Section, address_of, crumbs_of, menu_of
+from gateway.portal.terminals import END_S, WARN_S, is_at_terminal
 from gateway.portal.visit import View, Visit
 
 _BASE: Final = "base.html"
@@ -98,6 +99,9 @@ class Renderer:
             "home_province": parts.province,
             "specimen": parts.specimen,
             "can_log_in": parts.people is not None,
+            "at_terminal": visit.person is not None and is_at_terminal(visit.person),
+            "terminal_warns_s": WARN_S,
+            "terminal_ends_s": END_S,
         }
 
     def _crumb(self, visit: Visit, page: Page) -> str:

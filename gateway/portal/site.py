@@ -97,6 +97,8 @@ _LOOK_UPS: Final = ForEnterprise(MandateScope.LOOK_UPS)
 _CLERK: Final = OfStaff((StaffRole.WINDOW_CLERK,))
 _WINDOW: Final = OfStaff((StaffRole.WINDOW_CLERK, StaffRole.REVIEWER))
 _OFFICER: Final = OfStaff((StaffRole.OFFICER, StaffRole.REVIEWER))
+_LOOKS_UP: Final = OfStaff((StaffRole.OFFICER,))
+_RUNS: Final = OfStaff(tuple(role for role in StaffRole if role is not StaffRole.WINDOW_CLERK))
 _ALL_STAFF: Final = OfStaff(tuple(StaffRole))
 _E: Final = "/e/{enterprise}"
 _SMALL: Final = 64 * 1024
@@ -122,16 +124,16 @@ _PUBLIC_PAGES: Final = (
     _public("verify", "/verify", "核验报告", "Verify a report", parent="home", menu=True),
     _public("verify_form", "/verify", "核验报告", "Verify a report", parent="home", method="POST", streams=True),
     _public("guide", "/guide", "办事指南", "How it works", parent="home", menu=True),
-    _public("questions", "/questions", "问题解答", "Questions and answers", parent="home", menu=True),
+    _public("questions", "/questions", "问题解答", "Questions", parent="home", menu=True),
     _public("catalogue", "/catalogue", "互认事项清单", "What is recognised", parent="home", menu=True),
     _public("catalogue_table", "/catalogue.csv", "互认事项清单（表格）", "What is recognised, as a table",
             parent="catalogue", cost=5),
-    _public("receivers", "/receivers", "接收单位须知", "For those who receive reports", parent="home", menu=True),
+    _public("receivers", "/receivers", "接收单位须知", "For receivers", parent="home", menu=True),
     _public("specimen", "/specimen", "样张", "Specimen", parent="home", menu=True),
     _public("specimen_file", "/specimen.pdf", "样张文件", "Specimen, as a file", parent="specimen", cost=10),
     _public("objections", "/objections", "异议与修复", "Objections and repair", parent="home", menu=True),
-    _public("status", "/status", "服务状态与公告", "Service status and announcements", parent="home", menu=True),
-    _public("contact", "/contact", "联系与监督", "Contact and supervision", parent="home", menu=True),
+    _public("status", "/status", "服务状态与公告", "Service status", parent="home", menu=True),
+    _public("contact", "/contact", "联系与监督", "Contact", parent="home", menu=True),
     _public("statement", "/statement", "网站声明", "About this site", parent="home"),
     _public("privacy", "/privacy", "隐私说明", "Privacy", parent="home"),
     _public("accessibility", "/accessibility", "无障碍说明", "Accessibility", parent="home"),
@@ -158,7 +160,8 @@ _PERSON_PAGES: Final = (
     _mine("change_batch", "/batches/{batch}", "更改批量申请", "Change a batch", _BATCHES, parent="batch", method="POST"),
     _mine("sessions", "/sessions", "登录记录", "Where I am logged in", _ANY, menu=True),
     _mine("end_session", "/sessions/{session}/end", "结束登录", "End a session", _ANY, parent="sessions", method="POST"),
-    _mine("logout", "/logout", "退出", "Log out", _ANY, method="POST"),
+    # Everybody: whose session has ended meanwhile wants to be out as well, and leave nothing behind.
+    _mine("logout", "/logout", "退出", "Log out", _EVERYBODY, method="POST"),
 )
 _about = _in(Section.ENTERPRISE)
 _ENTERPRISE_PAGES: Final = (
@@ -180,6 +183,8 @@ _ENTERPRISE_PAGES: Final = (
     _about("grants", _E + "/grants", "授权他人查询", "Consent", _GRANT, parent="workbench", menu=True),
     _about("new_grant", _E + "/grants/new", "新的授权书", "New consent", _GRANT, parent="grants"),
     _about("draft_grant", _E + "/grants/new", "签署授权书", "Sign the consent", _GRANT,
+           parent="new_grant", method="POST"),
+    _about("draft_text", _E + "/grants/text", "授权书文本", "The text of the consent", _GRANT,
            parent="new_grant", method="POST"),
     _about("give_grant", _E + "/grants", "授权书已签署", "Consent given", _GRANT,
            parent="grants", method="POST", upload_bytes=_SMALL),
@@ -227,13 +232,15 @@ _WINDOW_PAGES: Final = (
 _staff = _in(Section.STAFF)
 _STAFF_PAGES: Final = (
     _staff("staff", "/staff", "工作人员首页", "Staff", _ALL_STAFF, menu=True),
-    _staff("duty", "/staff/duty", "履职查询", "Official look-up", _OFFICER, parent="staff", menu=True),
+    _staff("duty", "/staff/duty", "履职查询", "Official look-up", _LOOKS_UP, parent="staff", menu=True),
     _staff("duty_ask", "/staff/duty", "履职查询", "Official look-up", _ON_DUTY, parent="staff", method="POST", cost=5),
-    _staff("duty_request", "/staff/duty/{request}", "履职查询结果", "Result of an official look-up", _OFFICER,
+    _staff("duty_request", "/staff/duty/{request}", "履职查询结果", "Result of an official look-up", _LOOKS_UP,
            parent="duty"),
-    _staff("open_requests", "/staff/open-requests", "未办结的申请", "Open requests", _ALL_STAFF,
+    _staff("duty_file", "/staff/duty/{request}/file", "下载报告", "Download the report", _LOOKS_UP,
+           parent="duty_request", cost=5),
+    _staff("open_requests", "/staff/open-requests", "未办结的申请", "Open requests", _OFFICER,
            parent="staff", menu=True),
-    _staff("members", "/staff/members", "四地运行情况", "The four members", _ALL_STAFF, parent="staff", menu=True),
+    _staff("members", "/staff/members", "四地运行情况", "The four members", _RUNS, parent="staff", menu=True),
 )
 # fmt: on
 

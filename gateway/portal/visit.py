@@ -134,6 +134,7 @@ class View:
         status: HTTP status.
         error: What went wrong with what was filled in. It stands above the form, and at its field.
         headers: Further headers.
+        drops: Cookies that the browser drops. With the session's among them, the page is written as for nobody.
     """
 
     template: str
@@ -142,6 +143,7 @@ class View:
     status: int = 200
     error: HurenError | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    drops: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

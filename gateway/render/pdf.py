@@ -73,7 +73,7 @@ def render_report(document: Mapping[str, Any], *, statement: bytes, printed: Pri
 
     Args:
         document: The report's document.
-        statement: Its statement: the envelope, as issued.
+        statement: Its statement: the envelope, as issued. Empty: nothing is attached, and nobody can verify the file.
         printed: What is printed besides.
 
     Raises:

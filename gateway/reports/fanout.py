@@ -97,9 +97,20 @@ class FanOut:
         self._patience_s = patience.total_seconds()
 
     async def ask(
-        self, questions: Iterable[Question], *, catalogue: Catalogue, timeout_s: float
+        self,
+        questions: Iterable[Question],
+        *,
+        catalogue: Catalogue,
+        timeout_s: float,
+        tell: Callable[[Outcome], None] = lambda _: None,
     ) -> tuple[Outcome, ...]:
         """Sends each question to its province and returns one outcome for each, in ascending province number.
+
+        Args:
+            questions: One for each province to ask.
+            catalogue: By which the answers are admitted.
+            timeout_s: For how long.
+            tell: Told each outcome as it comes, while the others are still awaited.
 
         Raises:
             StoreUnavailableError: The store cannot be read or written.
@@ -107,12 +118,15 @@ class FanOut:
         asked = sorted(questions, key=lambda question: question.province)
         give_up_at = monotonic() + timeout_s
         fair = timeout_s >= _FAIR_SHARE * self._patience_s
+
+        async def ask_one(question: Question) -> Outcome:
+            outcome = await self._ask_one(question, catalogue=catalogue, give_up_at=give_up_at, fair=fair)
+            tell(outcome)
+            return outcome
+
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [
-                    group.create_task(self._ask_one(question, catalogue=catalogue, give_up_at=give_up_at, fair=fair))
-                    for question in asked
-                ]
+                tasks = [group.create_task(ask_one(question)) for question in asked]
         except BaseExceptionGroup as group_error:
             raise _first_of(group_error) from group_error
         return tuple(task.result() for task in tasks)

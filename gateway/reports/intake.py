@@ -34,7 +34,7 @@ from huren.common.v1 import common_pb2
 from huren.fragment.v1 import query_pb2
 from huren.report.v1 import report_service_pb2 as wire
 
-_BY_REGISTRY: Final = Words("依据登记库", "by the registry")
+BY_REGISTRY: Final = Words("依据登记库", "by the registry")
 _BY_DIGITS: Final = Words(
     "登记库中未查到，依据代码前六位推断", "not in the registry; guessed from the digits of the code"
 )
@@ -144,7 +144,7 @@ class Intake:
         if registration is None or registration.province is None:
             raise HurenError(ErrorCode.HOME_OUTSIDE)
         if registration.province is not self._province:
-            raise self._foreign(registration.province, _BY_REGISTRY)
+            raise self._foreign(registration.province, BY_REGISTRY)
         if given_away is not None and registration.since <= given_away.registered_on:
             raise self._foreign(given_away.new_home, _BY_TRANSFER)
         move = entry.last_move(today)

@@ -9,8 +9,9 @@
  7  seal      number, sign and store, with outcomes and audit, in one transaction                    sealing.py, store/
  8  answer    the report, or who has not answered; no verdict without a report
 
-Whoever asks waits for the first try, steps 1 to 8. What does not seal is gone on with by itself, steps 3 to 7 again and again
-(completion.py), until the request ends: SEALED, CLOSED_INCOMPLETE, CANCELLED or AUTHORISATION_ENDED.
+Whoever asks waits for the first try, steps 1 to 8, or leaves the rest to the durable work after step 2 (`begin_report`). What does
+not seal is gone on with by itself, steps 3 to 7 again and again (completion.py), until the request ends: SEALED, CLOSED_INCOMPLETE,
+CANCELLED or AUTHORISATION_ENDED.
 
 A try holds the request's work for a time (store/work.py), so that no two replicas ask for the same request at once. A crash between
 any two steps leaves a store that opens; when the time is over somebody goes on from what is stored, with or without the same
@@ -55,10 +56,11 @@ from gateway.reports.questions import write_questions
 from gateway.reports.reading import Reading, is_for
 from gateway.reports.sealing import Sealer
 from gateway.reports.standing import StandingService
+from gateway.reports.underway import Got, Underway
 from gateway.reports.watching import Watched
 from gateway.store.rows import REQUEST, AuditRow
 from gateway.store.store import RefusedLookUp, Store, StoredRequest, Try
-from gateway.store.work import COMPLETE, Work, WorkQueue
+from gateway.store.work import COMPLETE, Hold, Work, WorkQueue
 from huren.change.v1 import change_pb2
 from huren.common.v1 import common_pb2
 from huren.fragment.v1 import query_pb2
@@ -182,6 +184,7 @@ class ReportService:
         self._observer = observer
         self._tries = KeyedLocks()
         self._watched = Watched()
+        self._underway = Underway()
 
     # --- What callers ask for -----------------------------------------------------------------------------------------
 
@@ -201,28 +204,30 @@ class ReportService:
         """
         waits = float("inf") if timeout_s is None else timeout_s * _SHARE_FOR_PROVINCES
         give_up_at = monotonic() + min(self._rules.patience.total_seconds(), waits)
-        try:
-            try:
-                with self._step(Step.ACCEPT):
-                    accepted = await self._accept(message, caller)
-            except HurenError:
-                result = await self._answered_before(message, caller)
-                if result is None:
-                    raise
-                return result
-            result = await self._first_try(accepted, caller, give_up_at)
-        except HurenError as error:
-            self._observer.ended(error.code)
-            await self._record_error(error.code, message, caller)
-            raise
-        except StoreUnavailableError:
-            self._observer.ended(ErrorCode.STORE_UNAVAILABLE)
-            raise
-        except Exception:  # a fault of ours, whatever it is: counted and recorded here, raised on, told by the edge
-            self._observer.ended(ErrorCode.INTERNAL)
-            await self._record_error(ErrorCode.INTERNAL, message, caller)
-            raise
-        return result
+        async with self._refusals_recorded(message, caller):
+            accepted = await self._accepted(message, caller)
+            if not isinstance(accepted, ReportRequest):
+                return accepted
+            return await self._first_try(accepted, caller, give_up_at)
+
+    async def begin_report(self, message: wire.RequestReportRequest, caller: Caller) -> Result:
+        """Accepts and opens a request as `request_report` does, and leaves the asking to the durable work, which begins at once.
+
+        Nobody waits for the first try: how it gets on is seen by `find_request`. The same key finds the same request.
+
+        Raises:
+            HurenError: The request cannot be served; by its code of the table.
+            StoreUnavailableError: The store cannot be read or written; nothing was opened.
+        """
+        async with self._refusals_recorded(message, caller):
+            accepted = await self._accepted(message, caller)
+            if not isinstance(accepted, ReportRequest):
+                return accepted
+            with self._step(Step.OPEN):
+                request, is_new = await self._open(accepted, hold=None)
+            if is_new:
+                self._queue.wake()
+            return await self._given(request, caller)
 
     async def get_report(self, report_number: str, caller: Caller) -> Sealed:
         """An issued report about the caller, or issued to it.
@@ -234,7 +239,7 @@ class ReportService:
         return await self._reading.by_number(report_number, caller)
 
     async def find_request(self, request_id: str, caller: Caller) -> Result:
-        """How a request of the caller's stands.
+        """How a request of the caller's stands. While this process asks for it, only the provinces are named that have answered.
 
         Raises:
             HurenError: REQUEST_NOT_FOUND, for every id that is not a request of the caller's.
@@ -310,6 +315,34 @@ class ReportService:
 
     # --- The steps ----------------------------------------------------------------------------------------------------
 
+    @asynccontextmanager
+    async def _refusals_recorded(self, message: wire.RequestReportRequest, caller: Caller) -> AsyncGenerator[None]:
+        """Counts and records what is not served, whatever it is; raised on, and told by the edge."""
+        try:
+            yield
+        except HurenError as error:
+            self._observer.ended(error.code)
+            await self._record_error(error.code, message, caller)
+            raise
+        except StoreUnavailableError:
+            self._observer.ended(ErrorCode.STORE_UNAVAILABLE)
+            raise
+        except Exception:  # a fault of ours
+            self._observer.ended(ErrorCode.INTERNAL)
+            await self._record_error(ErrorCode.INTERNAL, message, caller)
+            raise
+
+    async def _accepted(self, message: wire.RequestReportRequest, caller: Caller) -> ReportRequest | Result:
+        """The request, checked; or how the same one ended, where it could not be accepted any more."""
+        try:
+            with self._step(Step.ACCEPT):
+                return await self._accept(message, caller)
+        except HurenError:
+            result = await self._answered_before(message, caller)
+            if result is None:
+                raise
+            return result
+
     async def _accept(self, message: wire.RequestReportRequest, caller: Caller) -> ReportRequest:
         try:
             accepted = await self._intake.accept(message, caller, self._clock())
@@ -332,7 +365,7 @@ class ReportService:
 
     async def _first_try(self, accepted: ReportRequest, caller: Caller, give_up_at: float) -> Result:
         with self._step(Step.OPEN):
-            request, is_new = await self._open(accepted)
+            request, is_new = await self._open(accepted, hold=self._queue.hold())
         if request.state is not RequestState.OPEN:
             return await self._given(request, caller)
         async with self._tries.alone_with(request.request_id):
@@ -353,7 +386,7 @@ class ReportService:
             await self._reading.require_open(result, request, caller, is_new=True)
         return result
 
-    async def _open(self, accepted: ReportRequest) -> tuple[StoredRequest, bool]:
+    async def _open(self, accepted: ReportRequest, *, hold: Hold | None) -> tuple[StoredRequest, bool]:
         """Finds the request that an earlier try opened under this key, or opens it. True: it is new."""
         at = self._clock()
         new = StoredRequest(
@@ -379,7 +412,7 @@ class ReportService:
         stored = await self._store.open_request(
             new,
             idempotency_key=accepted.idempotency_key,
-            hold=self._queue.hold(),
+            hold=hold,
             use_grant=partial(self._use_grant, new, at) if new.ground.grant_id else None,
         )
         if stored.digest != accepted.digest:
@@ -412,14 +445,15 @@ class ReportService:
     async def _try(self, request: StoredRequest, work: Work, give_up_at: float, *, is_new: bool, tell: bool) -> Result:
         """Tries once. Where nothing may be asked under the grant any more, the request ends."""
         try:
-            return await self._tried(request, work, give_up_at, is_new=is_new, tell=tell)
+            with self._underway.trying(request.request_id) as got:
+                return await self._tried(request, work, give_up_at, got, is_new=is_new, tell=tell)
         except HurenError as error:
             if error.code not in _GROUND_ENDED:
                 raise
             return await self._result(await self._end(request, RequestState.AUTHORISATION_ENDED, error.code))
 
     async def _tried(
-        self, request: StoredRequest, work: Work, give_up_at: float, *, is_new: bool, tell: bool
+        self, request: StoredRequest, work: Work, give_up_at: float, got: Got, *, is_new: bool, tell: bool
     ) -> Result:
         catalogue = self._catalogue_of(request)
         self._require_verified(catalogue)
@@ -427,6 +461,7 @@ class ReportService:
         with self._step(Step.RECALL):
             attempts = {} if is_new else await self._store.attempts(request.request_id)
             recalled = [] if is_new else await self._recall(request, catalogue)
+            got.add(progress(recalled, self._contacts, attempts))
         if give_up_at - monotonic() < _LEAST_TIME_S:
             raise HurenError(ErrorCode.REQUEST_IN_PROGRESS, retry_after=timedelta(seconds=1))
         with self._step(Step.WRITE):
@@ -437,8 +472,14 @@ class ReportService:
                 attempts,
                 give_up_at,
             )
+            attempts |= {question.province: question.query.attempt for question in questions}
         with self._step(Step.ASK):
-            outcomes = await self._fanout.ask(questions, catalogue=catalogue, timeout_s=give_up_at - monotonic())
+            outcomes = await self._fanout.ask(
+                questions,
+                catalogue=catalogue,
+                timeout_s=give_up_at - monotonic(),
+                tell=lambda outcome: got.add(progress((outcome,), self._contacts, attempts)),
+            )
         for outcome in outcomes:
             self._observer.outcome(outcome)
         with self._step(Step.MERGE):
@@ -460,9 +501,8 @@ class ReportService:
             if result is not None:
                 with self._step(Step.ANSWER):
                     return await self._told(result)
-        asked = {question.province: question.query.attempt for question in questions}
         now = self._still_counting([*recalled, *outcomes], late)
-        return await self._unsealed(request, work, outcomes, now=now, attempts=attempts | asked)
+        return await self._unsealed(request, work, outcomes, now=now, attempts=attempts)
 
     async def _seal(  # what is sealed
         self,
@@ -560,12 +600,17 @@ class ReportService:
     async def _told(self, result: Sealed | StoredRequest) -> Result:
         """Tells whoever counts and whoever watches how a try ended."""
         stands = RequestState.SEALED if isinstance(result, Sealed) else result.state
+        if isinstance(result, StoredRequest):
+            self._underway.ended(result.request_id)
         self._observer.ended(stands)
         self._watched.changed()
         return result if isinstance(result, Sealed) else await self._result(result)
 
     async def _given(self, request: StoredRequest, caller: Caller) -> Result:
         """How a request stands, for somebody who asks. A report is handed out to who may still have it, and to nobody else."""
+        answered = self._underway.of(request.request_id)
+        if answered is not None and request.state is RequestState.OPEN:
+            return opened(request, answered)
         result = await self._result(request)
         if isinstance(result, Sealed):
             await self._reading.require_open(result, request, caller)

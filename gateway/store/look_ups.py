@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import Any, Final
 
-from sqlalchemy import RowMapping, Select, Table, func, select
+from sqlalchemy import ColumnElement, RowMapping, Select, Table, and_, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contract.outcome import Admitted, Refused
@@ -91,6 +91,31 @@ class StoredLookUp:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Which:
+    """Which look-ups are wanted.
+
+    Attributes:
+        basis: Number of the AuthorisationBasis. 0: any.
+        grant_id: Statement id of the grant. Empty: any, or none.
+    """
+
+    basis: int = 0
+    grant_id: bytes = b""
+
+    def of(self, table: Table) -> list[ColumnElement[bool]]:
+        """As conditions on one of the two tables."""
+        conditions: list[ColumnElement[bool]] = []
+        if self.basis:
+            conditions.append(table.c.basis == self.basis)
+        if self.grant_id:
+            conditions.append(table.c.grant_id == self.grant_id)
+        return conditions
+
+
+ALL: Final = Which()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Confirmation:
     """A province's last answer to a request.
 
@@ -107,13 +132,15 @@ class Confirmation:
     statement_id: bytes
 
 
-async def look_ups_of(connection: AsyncConnection, uscc: str, *, before: int, limit: int) -> list[StoredLookUp]:
+async def look_ups_of(
+    connection: AsyncConnection, uscc: str, *, before: int, limit: int, which: Which = ALL
+) -> list[StoredLookUp]:
     """The newest look-ups about a subject whose numbers are below `before`, newest first.
 
     At most `limit`, but for more that have one number: these are never parted.
     """
-    asked = await _page(connection, _requests, _ASKED, uscc, before=before, limit=limit)
-    refused = await _page(connection, _refused, _REFUSED, uscc, before=before, limit=limit)
+    asked = await _page(connection, _requests, _ASKED, uscc, before=before, limit=limit, which=which)
+    refused = await _page(connection, _refused, _REFUSED, uscc, before=before, limit=limit, which=which)
     found = sorted(chain(map(_asked, asked), map(_refusal, refused)), key=lambda one: one.number, reverse=True)
     return _cut([one for one in found if before == NEWEST or one.number < before], limit)
 
@@ -144,8 +171,15 @@ def number_of(at: datetime, name: str) -> int:
     return ((at - _EPOCH) // _MICROSECOND << _LOW_BITS) | (digest >> (16 - _LOW_BITS))
 
 
-async def _page(
-    connection: AsyncConnection, table: Table, columns: Sequence[str], uscc: str, *, before: int, limit: int
+async def _page(  # what a page is made of
+    connection: AsyncConnection,
+    table: Table,
+    columns: Sequence[str],
+    uscc: str,
+    *,
+    before: int,
+    limit: int,
+    which: Which,
 ) -> Sequence[RowMapping]:
     """Rows of one table, enough for a page: whole microseconds, that of `before` first, and then so many that `limit` are there.
 
@@ -153,12 +187,13 @@ async def _page(
     """
     instants = table.c[columns[0]]
     newest = _instant_of(before)
-    older = table.c.uscc == uscc
+    wanted = and_(table.c.uscc == uscc, *which.of(table))
+    older = wanted
     if newest is not None:
-        older &= instants < newest
+        older = and_(wanted, instants < newest)
     last = select(instants).where(older).order_by(instants.desc()).offset(limit - 1).limit(1)
     oldest = (await connection.execute(last)).scalar_one_or_none()
-    rows = select(*(table.c[name] for name in columns)).where(table.c.uscc == uscc)
+    rows = select(*(table.c[name] for name in columns)).where(wanted)
     if oldest is not None:
         rows = rows.where(instants >= oldest)
     if newest is not None:

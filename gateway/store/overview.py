@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import ColumnElement, Select, or_, select
 
@@ -23,15 +23,19 @@ class OverviewStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def reports(self, applicant: str, matter_number: str, *, before: str, limit: int) -> Sequence[ReportLine]:
-        """Reports that were issued to a unit.
+    async def reports(
+        self, applicant: str, matter_number: str, *, before: str, limit: int, oldest_first: bool = False
+    ) -> Sequence[ReportLine]:
+        """Reports that were issued to a unit, newest first.
 
         Args:
             applicant: The unit's code.
             matter_number: Of an officer's matter: what was asked in it. Empty: what the unit asked for otherwise.
             before: Only those that come after this report number in the list; empty: from the beginning.
             limit: How many at most.
+            oldest_first: The other way round.
         """
+        number = _reports.c.report_number
         of_unit = (
             select(
                 _reports.c.report_number,
@@ -47,9 +51,10 @@ class OverviewStore:
             .where(_requests.c.applicant == applicant, _in_matter(matter_number))
         )
         # Numbers of one home grow with the time of issue.
-        found = of_unit if not before else of_unit.where(_reports.c.report_number < before)
+        found = of_unit if not before else of_unit.where(number > before if oldest_first else number < before)
+        order = number.asc() if oldest_first else number.desc()
         async with self._database.read() as connection:
-            rows = (await connection.execute(found.order_by(_reports.c.report_number.desc()).limit(limit))).all()
+            rows = (await connection.execute(found.order_by(order).limit(limit))).all()
         return [
             ReportLine(
                 report_number=row.report_number,
@@ -63,23 +68,44 @@ class OverviewStore:
             for row in rows
         ]
 
-    async def requests(self, applicant: str, matter_number: str, *, before: str, limit: int) -> Sequence[RequestLine]:
-        """What a unit asked for; `before` is a 受理编号, otherwise as `reports`."""
+    async def requests(
+        self,
+        applicant: str,
+        matter_number: str,
+        *,
+        before: str,
+        limit: int,
+        basis: int = 0,
+        states: Collection[RequestState] = (),
+        oldest_first: bool = False,
+    ) -> Sequence[RequestLine]:
+        """What a unit asked for.
+
+        Args:
+            applicant: The unit's code.
+            matter_number: As of `reports`.
+            before: Only those that come after this 受理编号 in the list; empty: from the beginning.
+            limit: How many at most.
+            basis: Only those on this ground, an AuthorisationBasis. 0: on any.
+            states: Only those that stand like this. Empty: all.
+            oldest_first: Oldest first instead of newest.
+        """
         found: Select[tuple[str, str, str, bytes, int]] = select(
             _requests.c.request_id, _requests.c.opened_at, _requests.c.state, _requests.c.subject, _requests.c.basis
         ).where(_requests.c.applicant == applicant, _in_matter(matter_number))
+        if basis:
+            found = found.where(_requests.c.basis == basis)
+        if states:
+            found = found.where(_requests.c.state.in_(states))
+        at, number = _requests.c.opened_at, _requests.c.request_id
         if before:
-            last = select(_requests.c.opened_at).where(
-                _requests.c.request_id == before, _requests.c.applicant == applicant
-            )
+            last = select(at).where(number == before, _requests.c.applicant == applicant)
             opened = last.scalar_subquery()
-            found = found.where(
-                or_(
-                    _requests.c.opened_at < opened,
-                    (_requests.c.opened_at == opened) & (_requests.c.request_id < before),
-                )
-            )
-        ordered = found.order_by(_requests.c.opened_at.desc(), _requests.c.request_id.desc()).limit(limit)
+            later = or_(at > opened, (at == opened) & (number > before))
+            earlier = or_(at < opened, (at == opened) & (number < before))
+            found = found.where(later if oldest_first else earlier)
+        order = (at.asc(), number.asc()) if oldest_first else (at.desc(), number.desc())
+        ordered = found.order_by(*order).limit(limit)
         async with self._database.read() as connection:
             rows = (await connection.execute(ordered)).all()
         return [

@@ -164,7 +164,7 @@ class Store:
         request: StoredRequest,
         *,
         idempotency_key: str,
-        hold: Hold,
+        hold: Hold | None,
         use_grant: Callable[[AsyncConnection], Awaitable[int]] | None = None,
     ) -> StoredRequest:
         """Stores a new request and the work of completing it; where another try with the same key was quicker, gives that one's.
@@ -172,7 +172,7 @@ class Store:
         Args:
             request: The request.
             idempotency_key: The caller's key.
-            hold: Who begins with it at once.
+            hold: Who begins with it at once. None: whoever takes work next.
             use_grant: Counts the use of the grant, in the same transaction, and gives its ordinal. None: there is no grant.
         """
         row: dict[str, object] = {

@@ -189,6 +189,18 @@ class WorkQueue:
         self._owner = owner
         self._clock = clock
         self._lease = lease
+        self._written = asyncio.Event()
+
+    def wake(self) -> None:
+        """Says in this process that work was written that is due: whoever waits for some looks at once."""
+        self._written.set()
+
+    async def wait(self, at_most_s: float) -> None:
+        """Waits until somebody in this process wrote work, or for the time to look anyway: another replica may have."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(at_most_s):
+                await self._written.wait()
+        self._written.clear()
 
     def hold(self) -> Hold:
         """How this process holds work that is written now (`add_work`)."""

@@ -23,7 +23,7 @@ from huren.report.v1 import report_status_pb2
 from huren.report.v1 import verification_service_pb2 as wire
 
 COMPARE: Final = "请逐项与手中报告核对，不一致的请勿采信"
-FREE: Final = "免费"
+NOT_COVERED: Final = "下列事项未纳入："
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,8 +162,8 @@ def status_words(status: report_status_pb2.ReportStatus, unit: str, stated: Stat
 def _valid(status: report_status_pb2.ReportStatus, unit: str, stated: Stated) -> Words:
     missing, missing_en = "", ""
     if stated.limited:
-        missing = f"。下列事项未纳入：{'、'.join(stated.not_covered)}"
-        missing_en = ". Of limited scope: what is named as 未纳入 is not reflected"
+        missing = f"。{NOT_COVERED}{'、'.join(stated.not_covered)}"
+        missing_en = ". Of limited scope: what it names as not covered is not reflected"
     local = stated.issued_at.astimezone(CHINA)
     since = "出具后有文字更正，不影响结论" if status.wording_corrected else "出具后未发生影响结论的更新"
     corrected_en = "words were corrected since, which alters no conclusion; " if status.wording_corrected else ""

@@ -10,6 +10,7 @@ from playwright.async_api import Browser
 from cli.federation import Running, federation
 from cli.identity import installed
 from tests.support.browser import CHROMIUM, browsing
+from tests.support.inventory import Place
 
 
 @pytest.fixture
@@ -28,3 +29,9 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         pytest.skip("needs the identity provider: make sandbox/identity/node_modules/.stamp")
     with federation(tmp_path_factory.mktemp("browser") / "up", with_people=True) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def place(running: Running) -> Place:
+    """The federation, and what there is in it."""
+    return Place(running)

@@ -6,6 +6,7 @@ nothing new is left out. Whoever is not served is told the same, to the byte, ab
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -22,6 +23,7 @@ from contract.uscc import Uscc
 from gateway.api.rest.description import Operation, read_description
 from gateway.api.rest.documents import to_message
 from gateway.domain.persons import StaffRole
+from gateway.portal import site
 from gateway.store import tables
 from huren.authorisation.v1 import authorisation_service_pb2 as granting
 from huren.change.v1 import change_service_pb2
@@ -250,8 +252,10 @@ VerificationService.GetReportStatus N           N           S           S       
 StatusService.GetMemberStatus       S           S           S           S           S         S
 """
 
-PAGES: Final = frozenset({("GET", "/verify"), ("POST", "/verify"), ("GET", "/verify.js"), ("GET", "/verify.css")})
-"""What is served beside the description: pages for everybody."""
+PAGES: Final = frozenset((page.method, page.path) for page in site.PAGES.values())
+"""What is served beside the description: the portal (test_page_access.py)."""
+
+ASSETS: Final = ("GET", "/assets/{version}/{name}")
 
 
 def read(table: str) -> dict[tuple[str, str], str]:
@@ -492,7 +496,7 @@ def test_every_operation_stands_in_the_tables() -> None:
 
 
 async def test_every_route_is_described(lobby: Lobby) -> None:
-    """What is served at the public address stands in the description, but for the pages for everybody."""
+    """What is served at the public address stands in the description, but for the pages of the site map."""
     served = {
         (route.method, resource.canonical)
         for resource in lobby.live.services.public.router.resources()
@@ -500,12 +504,9 @@ async def test_every_route_is_described(lobby: Lobby) -> None:
         if route.method != "HEAD"
     }
 
-    assert served - PAGES == {(one.method, one.path) for one in OPERATIONS.values()}
+    assert served == {(one.method, one.path) for one in OPERATIONS.values()} | PAGES | {ASSETS}
     file: dict[str, Any] = {"data": b"%PDF-", "headers": {"Content-Type": "application/pdf"}}
     assert (await lobby.send(Actor(), "POST", "/api/v1/verifications/file", **file)).status == 200
-    for method, path in sorted(PAGES):
-        content: dict[str, Any] = {"data": {"report_number": "1", "code": "1"}} if method == "POST" else {}
-        assert (await lobby.send(Actor(), method, path, **content)).status == 200
 
 
 async def test_every_answer_tells_browsers_what_they_may_not_do(lobby: Lobby) -> None:
@@ -514,17 +515,22 @@ async def test_every_answer_tells_browsers_what_they_may_not_do(lobby: Lobby) ->
     Nobody may embed it, keep it, guess its type, or read it from another origin, and it does not say by what it is made.
     """
     routes = {(one.method, one.path) for one in OPERATIONS.values()} | PAGES | {("GET", "/any"), ("PATCH", "/verify")}
+    pages = PAGES | {("GET", "/any"), ("PATCH", "/verify")}
 
     for method, path in sorted(routes):
-        answer = await lobby.send(Actor(), method, filled(path, "any"), headers={"Origin": "https://elsewhere.example"})
+        address = re.sub(r"\{[a-z_]+\}", "any", path)
+        answer = await lobby.send(Actor(), method, address, headers={"Origin": "https://elsewhere.example"})
         headers = dict(answer.headers)
         assert headers["Server"] == "huren"
         assert headers["Cache-Control"] == "no-store"
         assert headers["X-Content-Type-Options"] == "nosniff"
-        assert headers["Referrer-Policy"] == "no-referrer"
+        # Pages tell our own pages where a visitor comes from; nothing tells anybody else.
+        is_page = (method, path) in pages and answer.status != 303
+        assert headers["Referrer-Policy"] == ("same-origin" if is_page else "no-referrer")
         assert headers["X-Frame-Options"] == "DENY"
         assert headers["Strict-Transport-Security"] == "max-age=31536000"
-        assert headers["Permissions-Policy"] == "camera=(), geolocation=(), microphone=()"
+        camera = "(self)" if (method, path) == ("GET", "/verify") else "()"
+        assert headers["Permissions-Policy"] == f"camera={camera}, geolocation=(), microphone=()"
         assert "default-src 'none'" in headers["Content-Security-Policy"]
         assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
         assert not [name for name in headers if name.lower().startswith("access-control-")]

@@ -5,6 +5,7 @@ What a person does is counted (`Tab.actions`): a click, a field that is filled i
 
 from __future__ import annotations
 
+import asyncio
 import re
 import shutil
 from collections.abc import AsyncGenerator, Mapping
@@ -13,14 +14,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, Download, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, ViewportSize, async_playwright
 
 CHROMIUM: Final = shutil.which("chromium")
 AXE: Final = Path(__file__).parents[1] / "browser" / "node_modules" / "axe-core" / "axe.min.js"
 
-needs_chromium: Final = pytest.mark.skipif(
-    CHROMIUM is None, reason="Chromium is not installed: make system-packages"
-)
+needs_chromium: Final = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed: make system-packages")
 needs_axe: Final = pytest.mark.skipif(
     not AXE.is_file(), reason="axe-core is not installed: make tests/browser/node_modules/.stamp"
 )
@@ -35,8 +34,8 @@ _QUIET: Final = (
     "--disable-sync",
 )
 
-DESK: Final = {"width": 1280, "height": 800}
-PHONE: Final = {"width": 390, "height": 844}
+DESK: Final = ViewportSize(width=1280, height=800)
+PHONE: Final = ViewportSize(width=390, height=844)
 
 
 @asynccontextmanager
@@ -110,11 +109,11 @@ class Tab:
         self.actions.append(f"choose {name}")
         await self.page.locator(f"main input[type='file'][name='{name}']").set_input_files(dict(file))  # type: ignore[arg-type]
 
-    async def downloads(self, label: str) -> Download:
-        """Clicks what downloads something."""
+    async def downloads(self, label: str) -> bytes:
+        """Clicks what downloads something, and gives what comes."""
         async with self.page.expect_download() as waiting:
             await self.click(label, exact=False)
-        return await waiting.value
+        return await asyncio.to_thread((await (await waiting.value).path()).read_bytes)
 
     async def text(self) -> str:
         """What stands on the page."""

@@ -10,7 +10,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,7 @@ from cryptography import x509
 from sqlalchemy import select
 
 from contract.catalogue import CellKey
+from contract.days import to_timestamp
 from contract.errors import ErrorCode, HurenError
 from contract.outcome import Outcome, Question
 from contract.province import Province
@@ -39,6 +40,7 @@ from huren.envelope.v1 import envelope_pb2
 from huren.fragment.v1 import adapter_service_pb2, adapter_service_pb2_grpc, query_pb2, record_pb2
 from huren.report.v1 import report_service_pb2 as wire
 from huren.report.v1 import report_service_pb2_grpc
+from huren.status.v1 import status_service_pb2, status_service_pb2_grpc
 from runtime.database import Database, open_database
 from runtime.grpc_channel import open_channel
 from runtime.grpc_server import GrpcServer, ServedService
@@ -47,7 +49,7 @@ from runtime.settings import ListenSettings
 from runtime.telemetry import Metrics
 from sandbox.pki import OFFICERS, PKI, Authority, issue_enterprise_certificate
 from signing import decode_envelope, statement_id
-from tests.support.federation import ADAPTER, GATEWAY, SUBJECT_CODE, Federation, registry_entry
+from tests.support.federation import ADAPTER, GATEWAY, SUBJECT_CODE, Federation, registry_entry, wire_keys
 
 Behaviour = Callable[[Federation, Question], Awaitable[bytes]]
 """What a province does with a question: the bytes of its answer, or an exception."""
@@ -74,6 +76,8 @@ class Counterpart:
     behaviour: Behaviour = field(default_factory=honest)
     received: list[bytes] = field(default_factory=list)
     coverage_failures: int = 0
+    watermarks: dict[CellKey, datetime | None] = field(default_factory=dict)
+    statuses: int = 0
     server: GrpcServer | None = None
 
     async def stop(self) -> None:
@@ -108,6 +112,37 @@ class _Adapter(adapter_service_pb2_grpc.AdapterServiceServicer):
         if request.statement_id != statement.statement_id:
             raise HurenError(ErrorCode.COVERAGE_NOT_FOUND)
         return adapter_service_pb2.GetCoverageResponse(coverage_envelope=statement.envelope)
+
+
+class _Status(status_service_pb2_grpc.StatusServiceServicer):
+    """Says that every source is as new as the fragments of `Federation` say, or what the test has it say."""
+
+    def __init__(self, federation: Federation, province: Province, state: Counterpart) -> None:
+        self._federation = federation
+        self._province = province
+        self._state = state
+
+    async def GetMemberStatus(  # noqa: N802
+        self, request: status_service_pb2.GetMemberStatusRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> status_service_pb2.GetMemberStatusResponse:
+        del request, context
+        self._state.statuses += 1
+        coverage = self._federation.coverage(self._province)
+        now = self._federation.now
+        status = status_service_pb2.GetMemberStatusResponse(
+            province=self._province.wire,
+            role=ADAPTER,
+            catalogue=self._federation.catalogue.ref,
+            clock=to_timestamp(now),
+            coverage_statement_id=coverage.statement.statement_id,
+            desk=status_service_pb2.DeskState(followed_at=to_timestamp(now)),
+        )
+        for entry in coverage.coverage.cells:
+            key = (entry.key.domain, int(entry.key.kind))
+            if entry.covered:
+                as_of = self._state.watermarks.get(key, now - timedelta(hours=12))
+                status.sources.add(key=wire_keys([key])[0], data_as_of=None if as_of is None else to_timestamp(as_of))
+        return status
 
 
 def question_of(envelope: bytes) -> Question:
@@ -242,7 +277,13 @@ def adapter_server(
             ServedService(
                 adapter_service_pb2.DESCRIPTOR.services_by_name["AdapterService"],
                 partial(add, _Adapter(federation, province, state)),
-            )
+            ),
+            ServedService(
+                status_service_pb2.DESCRIPTOR.services_by_name["StatusService"],
+                partial(
+                    status_service_pb2_grpc.add_StatusServiceServicer_to_server, _Status(federation, province, state)
+                ),
+            ),
         ],
         listen=ListenSettings(host="127.0.0.1", port=port),
         tls=pki.member_tls(MemberPeer(province, ADAPTER)),
@@ -263,6 +304,7 @@ async def live_federation(
     breaker_policy: BreakerPolicy | None = None,
     people: People | None = None,
     trusted_proxies: int = 0,
+    further: Mapping[str, Any] | None = None,
 ) -> AsyncGenerator[Live]:
     """Starts adapters and a gateway of Beijing; stops them at the end. Its public address is composed and not served."""
     federation = federation or Federation()
@@ -314,6 +356,7 @@ async def live_federation(
             people=people,
             trusted_proxies=trusted_proxies,
         )
+        parts = replace(parts, **(further or {}))
         services = compose(parts, neighbours_of(parts), recorder)
         gateway = GrpcServer(
             services.for_clients,

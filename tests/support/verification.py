@@ -6,13 +6,14 @@ All parts are the real ones. Reports get into a store as if they had been sealed
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
+from time import monotonic as machine_monotonic
+from typing import Any, cast
 
 import grpc
 from sqlalchemy import LargeBinary, insert, select
@@ -21,10 +22,16 @@ from contract.days import china_day
 from contract.province import Province
 from contract.report_number import make as make_number
 from gateway.api.public_http import PublicParts, public_application
+from gateway.api.public_verification import PublicVerification
+from gateway.api.shares import RestLimits, Shares
 from gateway.api.verification_servicer import VerificationServicer
 from gateway.domain.request import Sealed
 from gateway.federation.directory import LiveDirectory, Member, directory_json
 from gateway.federation.gateways import Gateways, GatewayUnknownError
+from gateway.portal.announcements import FixedAnnouncements
+from gateway.portal.application import Portal
+from gateway.portal.parts import PortalParts, SiteFacts
+from gateway.render.pages import ReportPages
 from gateway.reports.standing import StandingService
 from gateway.store import tables
 from gateway.store.rows import instant_text
@@ -44,7 +51,8 @@ from runtime.settings import ListenSettings
 from runtime.telemetry import Metrics
 from sandbox.pki import PKI
 from signing import decode_envelope, statement_id
-from tests.support.federation import GATEWAY, SUBJECT_CODE, Federation
+from tests.support.federation import GATEWAY, SUBJECT_CODE, Federation, registry_entry
+from tests.support.live import TableOfSubjects
 
 LOOPBACK = ListenSettings(host="127.0.0.1", port=0)
 TYPED = "7K2M09FX3RQT8HZW"
@@ -231,17 +239,37 @@ async def served(
     limits: FileLimits | None = None,
     trusted_proxies: int = 1,
     specimen: bool = True,
+    monotonic: Callable[[], float] = lambda: 0.0,
 ) -> AsyncGenerator[str]:
     """Serves a gateway to everybody. A request that names no address by X-Forwarded-For comes from 127.0.0.1."""
-    parts = PublicParts(
+    members = directory(folder)
+    verification = PublicVerification(
         by_code=one.by_code,
         by_file=FileVerification(trust=trust, statuses=one.statuses, limits=limits),
-        statuses=one.statuses,
-        directory=directory(folder),
+        directory=members,
         clock=lambda: one.federation.now,
-        specimen=specimen,
         trusted_proxies=trusted_proxies,
-        monotonic=lambda: 0.0,
+        monotonic=monotonic,
     )
-    async with serve_http(public_application(parts), LOOPBACK) as url:
+    served_at: list[str] = []
+    portal = Portal(
+        PortalParts(
+            province=one.province,
+            specimen=specimen,
+            site=SiteFacts(),
+            announcements=FixedAnnouncements(),
+            directory=members,
+            registry=TableOfSubjects(registry_entry()),
+            catalogues=one.federation.catalogues,
+            provinces=cast("Any", None),  # nothing that is looked at here asks for it
+            pages=ReportPages(),
+            verification=verification,
+            clock=lambda: one.federation.now,
+            shares=Shares(RestLimits(), trusted_proxies=trusted_proxies, monotonic=machine_monotonic),
+            public_url=lambda: served_at[0],
+        )
+    )
+    parts = PublicParts(verification=verification, statuses=one.statuses, clock=lambda: one.federation.now)
+    async with serve_http(public_application(parts, portal=portal), LOOPBACK) as url:
+        served_at.append(url)
         yield url

@@ -9,13 +9,13 @@
 5. Description: parameters and body are as described, and nothing else is sent.
 6. The operation, and its answer with what is left of the share.
 
-Whatever goes wrong is told as a problem (gateway/api/problems.py). Public operations are counted by address only; cookie and token
-are not looked at.
+Whatever goes wrong is told as a problem (gateway/api/problems.py), and as a page to a browser that is logging in. Public operations
+are counted by address only; cookie and token are not looked at.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Any, Final
@@ -38,7 +38,7 @@ from gateway.api.bodies import (
 )
 from gateway.api.http_callers import Callers
 from gateway.api.parts import PeopleParts
-from gateway.api.problems import malformed, problem_of, unsupported
+from gateway.api.problems import Problem, malformed, problem_of, unsupported
 from gateway.api.rest.batches import BatchHandlers
 from gateway.api.rest.call import Call, Handler, Handlers, etag_of, not_modified
 from gateway.api.rest.description import MEDIA_TYPE, Description, Operation, Parameters, read_description
@@ -63,11 +63,25 @@ _COSTS: Final[Mapping[str, int]] = {
 }
 """What takes more than a look into the store. Source: system default, not confirmed."""
 
+_IN_A_BROWSER: Final = frozenset({"beginLogin", "finishLogin"})
+"""Where the identity provider and our own pages send browsers: somebody looks at the answer."""
+
 _CHARSETS: Final = frozenset({None, "utf-8", "UTF-8"})
 
 
-def rest_routes(parts: PeopleParts, description: Description | None = None) -> list[web.RouteDef]:
+ProblemPage = Callable[[web.Request, Problem], web.StreamResponse]
+"""Writes a problem as a page."""
+
+
+def rest_routes(
+    parts: PeopleParts, description: Description | None = None, *, page_of: ProblemPage | None = None
+) -> list[web.RouteDef]:
     """The routes of all operations that are served here, named by operation.
+
+    Args:
+        parts: What they stand on.
+        description: What is described. None: openapi.yaml.
+        page_of: Tells people whose login fails what went wrong. None: a problem document does.
 
     Raises:
         RuntimeError: A handler has no description.
@@ -81,7 +95,8 @@ def rest_routes(parts: PeopleParts, description: Description | None = None) -> l
         operation = described.operations.get(operation_id)
         if operation is None:
             raise RuntimeError(f"{operation_id} is not described")
-        endpoint = _Endpoint(operation, handler, described, gate, callers, shares)
+        told = page_of if operation_id in _IN_A_BROWSER else None
+        endpoint = _Endpoint(operation, handler, described, gate, callers, shares, told)
         no_head = {"allow_head": False} if operation.method == "GET" else {}  # it is not described
         endpoints.append(web.route(operation.method, operation.path, endpoint.serve, name=operation_id, **no_head))
     return endpoints
@@ -158,6 +173,7 @@ class _Endpoint:
         gate: Gate,
         callers: Callers,
         shares: Shares,
+        page_of: ProblemPage | None,
     ) -> None:
         self._operation = operation
         self._handler = handler
@@ -165,6 +181,7 @@ class _Endpoint:
         self._gate = gate
         self._callers = callers
         self._shares = shares
+        self._page_of = page_of
         self._cost = _COSTS.get(operation.operation_id, 1)
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
@@ -177,13 +194,18 @@ class _Endpoint:
             problem = problem_of(error, f"{self._operation.method} {self._operation.path}")
             if problem.status == HTTPStatus.UNAUTHORIZED:
                 problem.headers["WWW-Authenticate"] = "Bearer"
-            response, code = problem.response(), problem.error.code
+            response, code = self._told(request, problem), problem.error.code
         _log.info("call", operation=self._operation.operation_id, status=response.status, code=code)
         for name, value in headers.items():
             response.headers.setdefault(name, value)
         if not request.content.at_eof():
             response.force_close()  # the rest of the body is of no use
         return response
+
+    def _told(self, request: web.Request, problem: Problem) -> web.StreamResponse:
+        if self._page_of is not None and _reads_pages(request):
+            return self._page_of(request, problem)
+        return problem.response()
 
     async def _serve(self, request: web.Request, headers: dict[str, str]) -> web.StreamResponse:
         address = self._shares.address_of(request)
@@ -262,6 +284,12 @@ class _Endpoint:
             raise RuntimeError(f"{operation.operation_id} takes {media_type}, which nobody reads")
         self._description.check_body(operation, media_type, value)
         return value
+
+
+def _reads_pages(request: web.Request) -> bool:
+    """Whether a browser asks, which names what it reads; a program that takes anything gets a document."""
+    accepted = ",".join(request.headers.getall("Accept", [])).split(",")
+    return any(one.partition(";")[0].strip().lower() == "text/html" for one in accepted)
 
 
 def _one(request: web.Request, name: str) -> str:

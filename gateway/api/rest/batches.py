@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
-from collections.abc import AsyncIterator, Mapping
-from typing import IO, Any, Final
+from collections.abc import Mapping
+from typing import Any, BinaryIO, Final
 
 from aiohttp import web
 
+from gateway.api.large_files import written_apart
 from gateway.api.ports import BatchLine, BatchService
 from gateway.api.rest.call import Call, Handler, answer, disposition, next_cursor
 from gateway.api.rest.documents import fill, instant, instant_or_none
@@ -20,7 +20,6 @@ from huren.report.v1 import report_service_pb2 as wire
 _ACCEPTED: Final = 202
 _HEX32: Final = r"[0-9a-f]{32}"
 _COUNT: Final = r"[1-9][0-9]{0,8}"
-_CHUNK_BYTES: Final = 64 * 1024
 _JSON_FIELDS: Final = frozenset({"choices", "repeat_days"})
 
 
@@ -79,20 +78,14 @@ class BatchHandlers:
         return answer({"lines": list(map(_line, found)), "next": following})
 
     async def archive(self, call: Call) -> web.StreamResponse:
-        """Written to a file that has no name, and sent from there."""
-        batch = call.path("batch")
-        form = call.parameters.query.get("format", "pdf")
-        file = await asyncio.to_thread(tempfile.TemporaryFile)
-        try:
-            await self._batches.archive(
-                batch, _whose(call), file, wire.REPORT_FORMAT_JSON if form == "json" else wire.REPORT_FORMAT_PDF
-            )
-            size = await asyncio.to_thread(_rewound, file)
-        except BaseException:
-            file.close()
-            raise
-        headers = {"Content-Disposition": disposition(f"batch-{batch}.zip"), "Content-Length": str(size)}
-        return web.Response(body=_content_of(file), content_type="application/zip", headers=headers)
+        """Of one that has ended."""
+        batch, caller = call.path("batch"), _whose(call)
+        form = wire.REPORT_FORMAT_JSON if call.parameters.query.get("format") == "json" else wire.REPORT_FORMAT_PDF
+
+        async def write(out: BinaryIO) -> None:
+            await self._batches.archive(batch, caller, out, form)
+
+        return await written_apart(write, media_type="application/zip", disposition=disposition(f"batch-{batch}.zip"))
 
     async def cancel(self, call: Call) -> web.StreamResponse:
         """Gives one up."""
@@ -150,17 +143,3 @@ def _line(line: BatchLine) -> dict[str, Any]:
         "reason_en": line.detail.en,
         "ended_at": instant_or_none(line.ended_at),
     }
-
-
-def _rewound(file: IO[bytes]) -> int:
-    size = file.seek(0, 2)
-    file.seek(0)
-    return size
-
-
-async def _content_of(file: IO[bytes]) -> AsyncIterator[bytes]:
-    try:
-        while chunk := await asyncio.to_thread(file.read, _CHUNK_BYTES):
-            yield chunk
-    finally:
-        file.close()

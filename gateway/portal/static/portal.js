@@ -24,7 +24,7 @@
 
   // What went wrong is read first.
   const wrong = document.getElementById("error-summary");
-  if (wrong) wrong.focus();
+  if (wrong && !wrong.closest(".sample")) wrong.focus();
 
   // All boxes of a group, or none.
   for (const button of document.querySelectorAll("button[data-tick]")) {

@@ -14,13 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from contract import consent_words as words
 from contract.admission import open_answer
 from contract.days import from_timestamp
 from contract.errors import ErrorCode
 from contract.outcome import Outcome, Question, Refused, Unavailable, UnavailableReason
 from contract.province import Province
 from contract.spreadsheet import safe_cell
-from gateway.authorisations import look_ups as module
 from gateway.authorisations.look_ups import MOST, LookUps
 from gateway.domain.request import Ground, RequestId, RequestState
 from gateway.store import look_ups as store
@@ -492,6 +492,6 @@ async def test_the_file_of_nobody_has_its_headings(home: GrantingHome) -> None:
 
 
 def test_every_value_has_its_word() -> None:
-    assert set(module.BASES) == set(query_pb2.AuthorisationBasis.values()) - {0}
-    assert set(module.CHANNELS) == set(common_pb2.Channel.values()) - {0}
-    assert set(module.RESULTS) == set(wire.LookUpResult.values()) - {0}
+    assert set(words.BASES) == set(query_pb2.AuthorisationBasis.values()) - {0}
+    assert set(words.CHANNELS) == set(common_pb2.Channel.values()) - {0}
+    assert set(words.LOOK_UP_RESULTS) == set(wire.LookUpResult.values()) - {0}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -13,7 +14,7 @@ from sqlalchemy import func, select
 from structlog.testing import capture_logs
 
 from contract.errors import ErrorCode, HurenError
-from gateway.identity.sessions import require_csrf_token
+from gateway.identity.sessions import Sessions, require_csrf_token
 from gateway.identity.tokens import LOGOUT_EVENT, Fault
 from gateway.store import tables
 from gateway.store.rows import instant_text
@@ -94,6 +95,60 @@ async def test_that_a_session_is_used_is_noted_once_a_minute(relying: Relying) -
             noted.append((await connection.execute(select(tables.sessions.c.seen_at))).scalar_one())
 
     assert noted == [instant_text(begun + timedelta(seconds=seconds)) for seconds in (0, 0, 75, 75, 75)]
+
+
+async def test_a_session_at_a_terminal_ends_when_it_was_not_used_for_a_minute(relying: Relying) -> None:
+    cookie = (await relying.comes_back(channel=common_pb2.CHANNEL_TERMINAL)).cookie
+    for _ in range(5):
+        relying.clock.go_on(timedelta(seconds=59))
+        assert await relying.sessions.find(cookie) is not None
+    relying.clock.go_on(timedelta(seconds=60))
+
+    assert await relying.sessions.find(cookie) is None
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_a_session_at_a_terminal_that_was_idle_for_a_minute_is_never_found(quick: Relying, seed: int) -> None:
+    dice = random.Random(seed)
+    cookie = (await quick.comes_back(channel=common_pb2.CHANNEL_TERMINAL)).cookie
+    while True:
+        gap = timedelta(
+            milliseconds=dice.choice([dice.randrange(2_000), dice.randrange(58_000), dice.randrange(70_000)])
+        )
+        quick.clock.go_on(gap)
+        person = await quick.sessions.find(cookie)
+        if gap >= timedelta(seconds=60):
+            assert person is None
+            break
+        # It is noted by the second, so that it ends that much earlier at most.
+        if gap <= timedelta(seconds=58):
+            assert person is not None
+        elif person is None:
+            break
+    for _ in range(3):
+        assert await quick.sessions.find(cookie) is None
+
+
+async def test_a_session_at_a_window_ends_after_ten_minutes(relying: Relying) -> None:
+    cookie = (await relying.comes_back(channel=common_pb2.CHANNEL_WINDOW)).cookie
+    relying.clock.go_on(timedelta(minutes=9, seconds=59))
+    assert await relying.sessions.find(cookie) is not None
+    relying.clock.go_on(timedelta(minutes=10))
+
+    assert await relying.sessions.find(cookie) is None
+    assert await relying.sessions.of((await relying.comes_back()).person) != []
+
+
+async def test_the_setting_holds_where_it_says_less(relying: Relying) -> None:
+    hours: dict[str, Any] = {"lifetime": timedelta(hours=12), "idle": timedelta(seconds=30)}
+    sessions = Sessions(database=relying.database, provider=relying.provider, clock=relying.clock, **hours)
+    cookies = [
+        (await relying.comes_back(channel=channel)).cookie
+        for channel in (common_pb2.CHANNEL_TERMINAL, common_pb2.CHANNEL_WINDOW, common_pb2.CHANNEL_WEB)
+    ]
+    relying.clock.go_on(timedelta(seconds=30))
+
+    assert [await sessions.find(cookie) for cookie in cookies] == [None] * 3
 
 
 async def test_sessions_whose_time_was_over_yesterday_are_forgotten(relying: Relying) -> None:

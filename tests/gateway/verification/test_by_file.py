@@ -24,7 +24,6 @@ import pytest
 from contract.province import Province
 from contract.report_check import check_report
 from contract.report_json import render
-from gateway.api.public_page import comparison_html
 from gateway.domain.request import Sealed
 from gateway.store import tables
 from gateway.verification import confined
@@ -117,6 +116,13 @@ def encoded(document: dict[str, Any]) -> bytes:
     return json.dumps(document, ensure_ascii=False).encode()
 
 
+def facts_of(page: str) -> str:
+    """What a page shows to be compared, as it stands there."""
+    found = re.search(r'<dl class="facts">.*?</dl>', page, re.DOTALL)
+    assert found is not None
+    return found[0]
+
+
 # --- Files of ours ----------------------------------------------------------------------------------------------------
 
 
@@ -167,10 +173,12 @@ async def test_a_valid_file_is_shown_with_what_to_compare_as_by_code(beijing: Ho
     }
     assert file["window"] == [compared.window.first_day, compared.window.last_day]
     assert f"下列事项未纳入：{'、'.join(file['not_covered'])}" in told["advice"]
-    shown = comparison_html(compared)
-    facts = shown[shown.index("<dl>") : shown.index("</dl>") + len("</dl>")]
-    assert "北京时间" in facts
-    assert facts in page
+    async with door.http.post(
+        f"{door.url}/verify", data={"report_number": sealed.report_number, "code": sealed.verification_code}
+    ) as response:
+        shown = facts_of(await response.text())
+    assert "北京时间" in shown
+    assert facts_of(page) == shown
     assert SUBJECT_CODE not in page + json.dumps(file)
 
 
@@ -180,10 +188,10 @@ async def test_a_specimen_is_shown_as_one_by_a_gateway_in_production_too(
     sealed = await beijing.issue()
     async with served(beijing, tmp_path, trust=trust, limits=FileLimits(reading=PATIENCE), specimen=False) as url:
         async with http.get(f"{url}/verify") as response:
-            assert "样张" not in await response.text()
+            assert "样张 ·" not in await response.text()
         _, page = await Door(url, http).upload(sealed.envelope)
     assert sealed.report_number in page
-    assert "样张" in page
+    assert "样张 ·" in page
 
 
 async def test_a_file_of_a_superseded_report_tells_the_date_only(beijing: House, door: Door) -> None:

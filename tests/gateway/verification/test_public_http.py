@@ -8,7 +8,6 @@ import gzip
 import json
 import re
 from collections.abc import AsyncIterator
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +23,11 @@ from gateway.store.verification import MOST_FAILED_TRIES
 from huren.report.v1 import report_status_pb2 as statuses
 from runtime.errors import StoreUnavailableError
 from sandbox.pki import PKI
-from tests.support.federation import NOW
-from tests.support.verification import TYPED, House, reachable, served
+from tests.support.verification import House, reachable, served
 
 CODES = "/api/v1/verifications"
 STATUSES = "/api/v1/report-statuses"
 FILES = "/api/v1/verifications/file"
-
-REFUSED = ("真", "假", "有效", "无效", "伪造", "撤销")
 
 
 @pytest.fixture
@@ -222,8 +218,7 @@ SECRET = "SECRETsecretSECRETsecret"  # noqa: S105  # a code that must not be see
         ),
         pytest.param("POST", FILES, "text/html", b"x", 415, id="no file of such a type"),
         pytest.param("GET", CODES, "", b"", 405, id="no such method"),
-        pytest.param("GET", "/nothing", "", b"", 404, id="no such path"),
-        pytest.param("GET", "/verify.js/..%2f..%2fpublic_http.py", "", b"", 404, id="no such file"),
+        pytest.param("GET", "/api/v1/nothing", "", b"", 404, id="no such path"),
     ],
 )
 async def test_what_is_not_served_is_a_problem_document(
@@ -327,153 +322,3 @@ async def test_neither_log_nor_error_repeats_a_code(
     assert lines
     assert not [line for line in lines if line.get("exc_info")], "a logged exception shows variables"
     assert SECRET not in repr(lines) + repr(answers)
-
-
-# --- The page ---------------------------------------------------------------------------------------------------------
-
-
-class Texts(HTMLParser):
-    """What a page says, and which elements and attributes it has."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.texts: list[str] = []
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-
-    def handle_data(self, data: str) -> None:
-        self.texts.append(data)
-
-    @property
-    def text(self) -> str:
-        return "".join(self.texts)
-
-
-async def form(http: aiohttp.ClientSession, url: str, number: str, code: str) -> tuple[int, Texts]:
-    async with http.post(f"{url}/verify", data=asked(number, code)) as response:
-        assert response.content_type == "text/html"
-        return response.status, Texts(await response.text())
-
-
-async def test_the_page_asks_nothing_of_others_and_remembers_nothing(url: str, http: aiohttp.ClientSession) -> None:
-    for path, content_type in (("", "text/html"), (".js", "text/javascript"), (".css", "text/css")):
-        async with http.get(f"{url}/verify{path}") as response:
-            text = await response.text()
-            assert (response.status, response.content_type) == (200, content_type)
-            assert response.headers["Content-Security-Policy"].startswith("default-src 'none'; script-src 'self'")
-            assert response.headers["Referrer-Policy"] == "no-referrer"
-            assert response.headers["X-Content-Type-Options"] == "nosniff"
-            assert response.headers["Cache-Control"] == "no-store"
-            assert "Set-Cookie" not in response.headers
-            assert response.headers["Server"] == "huren"
-        assert not re.search(r"(?:src|href)=\"(?:https?:)?//(?!\w+\.example/verify\")", text)
-        assert "url(" not in text
-        assert "cookie" not in text
-        assert "localStorage" not in text
-
-
-async def test_the_page_names_four_addresses_that_it_is_free_and_that_it_is_a_specimen(
-    url: str, http: aiohttp.ClientSession
-) -> None:
-    async with http.get(f"{url}/verify") as response:
-        page = Texts(await response.text())
-
-    for province in Province:
-        assert f"https://{province.slug}.example/verify" in page.text
-        assert f"{province.name_zh}信用主管部门（演示）" in page.text
-    assert "免费" in page.text
-    assert "样张 · 演示数据 · 不具任何证明效力" in page.text
-    assert not [word for word in REFUSED if word in page.text]
-
-
-async def test_every_control_has_a_label_and_nothing_runs_inline(
-    beijing: House, url: str, http: aiohttp.ClientSession
-) -> None:
-    sealed = await beijing.issue()
-    _, page = await form(http, url, sealed.report_number, TYPED)
-    labels = {attributes.get("for") for tag, attributes in page.elements if tag == "label"}
-    controls = {attributes.get("id") for tag, attributes in page.elements if tag == "input"}
-    inline = [
-        name for _, attributes in page.elements for name in attributes if name == "style" or name.startswith("on")
-    ]
-    scripts = [attributes for tag, attributes in page.elements if tag == "script"]
-
-    assert labels == controls == {"report_number", "code", "file"}
-    assert inline == []
-    assert scripts == [{"src": "/verify.js", "defer": None}]
-    assert ("html", {"lang": "zh-CN"}) in page.elements
-
-
-async def test_the_form_works_without_a_script_and_shows_every_cell(
-    beijing: House, url: str, http: aiohttp.ClientSession
-) -> None:
-    sealed = await beijing.issue()
-
-    status, page = await form(http, url, sealed.report_number, TYPED)
-
-    assert status == 200
-    for text in (
-        "核验一致",
-        "请逐项与手中报告核对，不一致的请勿采信",
-        sealed.report_number,
-        "北京示例机械有限公司",
-        "经查询",
-    ):
-        assert text in page.text
-    penalties = len(beijing.federation.catalogue.domains) - 1
-    lists = len({entry.domain for entry in beijing.federation.catalogue.lists})
-    assert sum(tag == "td" for tag, _ in page.elements) == 4 * (penalties + lists)
-    assert TYPED not in page.text
-    assert not [word for word in REFUSED if word in page.text]
-
-
-@pytest.mark.parametrize(
-    ("number", "status", "headline"),
-    [
-        pytest.param("HR", 200, "未查询到", id="unknown"),
-        pytest.param("0123456789abcdef" * 2, 200, "这不是报告", id="progress sheet"),
-        pytest.param(make_number(Province.TIANJIN, NOW.date(), 1), 503, "暂不能核验", id="home unreachable"),
-    ],
-)
-async def test_the_form_says_the_same_words_as_the_interface(
-    url: str, http: aiohttp.ClientSession, number: str, status: int, headline: str
-) -> None:
-    _, document, _ = await post(http, url + CODES, asked(number, "0" * 16))
-    given, page = await form(http, url, number, "0" * 16)
-
-    assert given == status
-    assert document["headline"] == headline
-    assert document["headline"] in page.text
-    assert document["advice"] in page.text
-
-
-async def test_nothing_that_a_record_or_a_home_says_becomes_markup(
-    beijing: House, url: str, http: aiohttp.ClientSession
-) -> None:
-    sealed = await beijing.issue(unit="示例<script>alert(1)</script>&\"'${x}$result")
-
-    _, page = await form(http, url, sealed.report_number, TYPED)
-
-    assert "示例<script>alert(1)</script>&\"'${x}$result" in page.text
-    assert len([tag for tag, _ in page.elements if tag == "script"]) == 1
-
-
-async def test_faults_of_a_form_are_told_on_the_page(url: str, http: aiohttp.ClientSession) -> None:
-    for data in (b"report_number=1", b"report_number=1&code=2&code=3", b"report_number=%ff&code=1", b"x"):
-        async with http.post(
-            f"{url}/verify", data=data, headers={"Content-Type": "application/x-www-form-urlencoded"}
-        ) as response:
-            assert (response.status, response.content_type) == (400, "text/html")
-            assert "请填写报告编号和核验码" in await response.text()
-    async with http.post(f"{url}/verify", json={}) as response:
-        assert (response.status, response.content_type) == (415, "text/html")
-
-
-def test_the_script_takes_the_code_out_of_the_address_before_it_asks() -> None:
-    script = (Path(__file__).parents[3] / "gateway/api/public/verify.js").read_text("utf-8")
-    assert script.index("replaceState") < script.rindex("verify(fragment")
-    assert "innerHTML" not in script
-    assert "eval(" not in script

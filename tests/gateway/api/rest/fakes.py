@@ -7,7 +7,7 @@ Only the edge is under test here; what services decide is tested with the servic
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
@@ -15,6 +15,7 @@ from types import SimpleNamespace
 from typing import Any, BinaryIO, cast
 
 import aiohttp
+from aiohttp import web
 from google.protobuf.duration_pb2 import Duration
 
 from contract.days import to_timestamp
@@ -22,7 +23,9 @@ from contract.errors import ErrorCode, HurenError
 from contract.report_check import CheckedReport
 from contract.uscc import Uscc
 from gateway.api.parts import PeopleParts
+from gateway.api.problems import Problem
 from gateway.api.public_http import PublicParts, public_application
+from gateway.api.public_verification import PublicVerification
 from gateway.api.shares import RestLimits, Share, Shares
 from gateway.domain.overview import ReportLine, RequestLine
 from gateway.domain.persons import MandateScope, Person, PersonRef, Staff, StaffRole
@@ -277,6 +280,10 @@ class Services:
         self._note("request_report", message, caller)
         return self.result
 
+    async def begin_report(self, message: wire.RequestReportRequest, caller: Caller) -> Any:
+        self._note("begin_report", message, caller)
+        return self.result
+
     async def get_report(self, report_number: str, caller: Caller) -> Sealed:
         self._note("get_report", report_number, caller)
         if report_number != NUMBER:
@@ -324,7 +331,9 @@ class Services:
     async def of(self, uscc: str) -> Sequence[wire.Notice]:
         return self.found
 
-    async def reports(self, caller: Caller, *, before: str = "", limit: int = 50) -> list[ReportEntry]:
+    async def reports(
+        self, caller: Caller, *, before: str = "", limit: int = 50, oldest_first: bool = False
+    ) -> list[ReportEntry]:
         self._note("reports", before, limit)
         line = ReportLine(
             report_number=NUMBER,
@@ -337,7 +346,16 @@ class Services:
         )
         return [ReportEntry(line, report_status_pb2.REPORT_STATE_VALID)]
 
-    async def requests(self, caller: Caller, *, before: str = "", limit: int = 50) -> list[RequestLine]:
+    async def requests(
+        self,
+        caller: Caller,
+        *,
+        before: str = "",
+        limit: int = 50,
+        basis: query_pb2.AuthorisationBasis.ValueType = query_pb2.AUTHORISATION_BASIS_UNSPECIFIED,
+        states: Collection[RequestState] = (),
+        oldest_first: bool = False,
+    ) -> list[RequestLine]:
         self._note("requests", before, limit)
         subject = common_pb2.Subject(uscc=A, name="北京示例机械有限公司")
         return [
@@ -455,7 +473,15 @@ class Grants:
 
 
 class LookUps:
-    async def of(self, caller: Caller, before: int = 0, limit: int = 200) -> list[grants.LookUp]:
+    async def of(
+        self,
+        caller: Caller,
+        before: int = 0,
+        limit: int = 200,
+        *,
+        basis: query_pb2.AuthorisationBasis.ValueType = query_pb2.AUTHORISATION_BASIS_UNSPECIFIED,
+        grant_id: bytes = b"",
+    ) -> list[grants.LookUp]:
         return (
             []
             if before
@@ -532,6 +558,16 @@ class Statuses:
         return None
 
 
+class NoPages:
+    """No pages; what went wrong is told in one line."""
+
+    def routes(self) -> list[web.RouteDef]:
+        return []
+
+    def problem(self, request: web.Request, problem: Problem) -> web.StreamResponse:
+        return web.Response(text=f"<p>{problem.zh}</p>", content_type="text/html", status=problem.status)
+
+
 @dataclass
 class House:
     """A gateway's public address, with what is behind it."""
@@ -567,6 +603,8 @@ class House:
             standing=self.services,
             files=self.services,
             overview=self.services,
+            open_requests=cast("Any", None),  # no operation asks for it
+            work=cast("Any", None),
             notices=self.services,
             summaries=lambda _: COMPARISON,
             public_url=lambda: self.url,
@@ -576,20 +614,24 @@ class House:
 
     def public(self) -> PublicParts:
         return PublicParts(
-            by_code=cast("Any", Codes()),
-            by_file=cast("Any", Files()),
+            verification=PublicVerification(
+                by_code=cast("Any", Codes()),
+                by_file=cast("Any", Files()),
+                directory=cast("Any", SimpleNamespace(members={})),
+                clock=lambda: NOW,
+                trusted_proxies=1,
+                monotonic=self.monotonic,
+            ),
             statuses=cast("Any", Statuses()),
-            directory=cast("Any", SimpleNamespace(members={})),
             clock=lambda: NOW,
-            specimen=True,
-            trusted_proxies=1,
-            monotonic=self.monotonic,
         )
+
+    def application(self) -> web.Application:
+        return public_application(self.public(), portal=NoPages(), people=self.rest())
 
     @asynccontextmanager
     async def served(self) -> AsyncGenerator[str]:
-        application = public_application(self.public(), self.rest())
-        async with serve_http(application, ListenSettings(host="127.0.0.1", port=0)) as url:
+        async with serve_http(self.application(), ListenSettings(host="127.0.0.1", port=0)) as url:
             self.url = url
             yield url
 

@@ -221,6 +221,32 @@ async def test_a_login_that_is_not_believed_sets_no_session(client: Client) -> N
     assert b"stolen" not in sent.body
 
 
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        pytest.param("/auth/callback?state=1&code=stolen", 403, id="not believed"),
+        pytest.param("/auth/callback?state=1&code=stolen&more=1", 400, id="not as described"),
+        pytest.param("/auth/login?channel=NONE", 400, id="no such channel"),
+    ],
+)
+async def test_a_login_that_fails_is_told_to_a_browser_as_a_page_and_to_a_program_as_a_document(
+    client: Client, path: str, status: int
+) -> None:
+    browser = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+    page = await client.send("GET", path, headers=browser)
+    programs = [await client.send("GET", path, headers={"Accept": accept}) for accept in ("*/*", "application/json")]
+    elsewhere = await client.send("GET", "/api/v1/session", headers=browser)
+
+    assert (page.status, page.headers["Content-Type"]) == (status, "text/html; charset=utf-8")
+    assert b"stolen" not in page.body
+    assert "Set-Cookie" not in page.headers
+    assert page.headers["RateLimit"]
+    assert [(one.status, one.headers["Content-Type"]) for one in programs] == [
+        (status, "application/problem+json; charset=utf-8")
+    ] * 2
+    assert elsewhere.headers["Content-Type"].startswith("application/problem+json")
+
+
 async def test_the_provider_is_told_of_a_bad_logout_token_as_the_standard_says(client: Client) -> None:
     sent = await client.send("POST", "/auth/backchannel-logout", data={"logout_token": "bad"})
 
