@@ -14,7 +14,7 @@ from typing import Final
 from contract.errors import ErrorCode
 from contract.reasons import Words
 from gateway.api.problems import Problem
-from gateway.portal.links import web_address
+from gateway.portal.links import site_of
 from gateway.portal.parts import PortalParts
 from gateway.portal.site import address_of
 from gateway.portal.visit import View, Visit
@@ -89,7 +89,7 @@ def problem_view(visit: Visit, problem: Problem, parts: PortalParts) -> View:
         headers={name: value for name, value in problem.headers.items() if name in {"Retry-After", "Allow"}},
         values={
             "sentence": _SENTENCES.get(code, Words(problem.zh, problem.en)),
-            "ways": _ways(visit, problem, parts),
+            "ways": _ways(problem, parts),
             "contact": problem.error.contact,
             "code": code,
             "at": visit.at,
@@ -100,7 +100,7 @@ def problem_view(visit: Visit, problem: Problem, parts: PortalParts) -> View:
     )
 
 
-def _ways(visit: Visit, problem: Problem, parts: PortalParts) -> list[Way]:
+def _ways(problem: Problem, parts: PortalParts) -> list[Way]:
     """The ways on. The first is the best."""
     log_in = Way(Words("登录", "Log in"), "/auth/login?return_to=/entrance")
     home = Way(Words("回到首页", "To the home page"), address_of("home"))
@@ -113,11 +113,9 @@ def _ways(visit: Visit, problem: Problem, parts: PortalParts) -> list[Way]:
             return [Way(Words("申请经办授权", "Ask for a mandate"), address_of("mandates")), home]
         case ErrorCode.FOREIGN_HOME if problem.error.province is not None:
             member = parts.directory.members.get(problem.error.province)
-            if member is not None and (url := web_address(member.url)):
+            if member is not None and (url := site_of(member)):
                 label = Words(f"前往{member.province.name_zh}网站", f"To the site of {member.province.name_en}")
                 return [Way(label, url), home]
             return [Way(Words("各省（市）联系方式", "How to reach each province"), address_of("contact")), home]
-        case _ if visit.page.method == "POST" and visit.page.parent:
-            return [home]
         case _:
             return [home]

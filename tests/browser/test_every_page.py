@@ -12,7 +12,7 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 from playwright.async_api import Browser
@@ -44,6 +44,7 @@ FILES: Final = frozenset(
         "batch_archive",
         "unit_batch_archive",
         "paper_scan",
+        "duty_file",
     }
 )
 """What is downloaded, and no page."""
@@ -58,7 +59,7 @@ STRAY_CHINESE: Final = r"""() => {
     const node = walker.currentNode;
     if (!/[㐀-鿿！-｠]/.test(node.data)) continue;
     const marked = node.parentElement.closest('[lang]');
-    if (!marked || !marked.lang.startsWith('zh')) found.push(node.data.trim().slice(0, 60));
+    if (!marked || !marked.getAttribute('lang').startsWith('zh')) found.push(node.data.trim().slice(0, 60));
   }
   return found;
 }"""
@@ -133,8 +134,13 @@ class Eye:
 
 
 async def _set_look(one: Tab, language: str, theme: str) -> None:
-    cookie: Any = {"name": "__Host-huren-look", "value": f"{language}.{theme}.normal", "url": one.base, "secure": True}
-    await one.page.context.add_cookies([cookie])
+    """By the buttons at the foot of a page."""
+    await one.open("/statement")
+    for name, value in (("language", language), ("theme", theme)):
+        await one.page.locator(f"footer button[name='{name}'][value='{value}']").click()
+    page = one.page.locator("html")
+    assert await page.get_attribute("data-theme") == theme
+    assert str(await page.get_attribute("lang")).startswith(language)
 
 
 @pytest.fixture

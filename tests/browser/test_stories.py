@@ -73,7 +73,7 @@ async def test_a_first_time_agent_reaches_the_pdf_in_six_clicks(chromium: Browse
         assert "这份报告将证明什么" in await agent.text()
         await agent.click("提交申请", exact=False)
         await agent.page.wait_for_url(re.compile(r"/reports/HR"), timeout=60_000)
-        pdf = await pdf_of(agent, "下载 PDF")
+        pdf = await pdf_of(agent, "下载报告")
         assert len(agent.actions) <= 6, agent.actions
     assert place.name(place.enterprise) in words_of(pdf)
 
@@ -93,7 +93,7 @@ async def test_the_main_path_works_without_scripts(chromium: Browser, place: Pla
             await legal.page.reload()
         if "/requests/" in legal.page.url:
             await legal.click("查看报告", exact=False)
-        pdf = await pdf_of(legal, "下载 PDF")
+        pdf = await pdf_of(legal, "下载报告")
     assert place.name(place.enterprise) in words_of(pdf)
 
 
@@ -156,11 +156,11 @@ async def test_a_bank_asks_under_a_consent_that_the_subject_sees_used_and_takes_
         await bank.page.locator("main a[href*='/received/']").first.click()
         await bank.click("查询", exact=False)
         await bank.page.wait_for_url(re.compile(r"/reports/HR"), timeout=60_000)
-        await pdf_of(bank, "下载 PDF")
+        await pdf_of(bank, "下载报告")
         report = bank.page.url
 
         await legal.open("/enterprises?to=look_ups")
-        assert "示例银行" in await legal.text()
+        assert place.name(place.bank) in await legal.text()
 
         legal.page.on("dialog", lambda dialog: dialog.accept())
         await legal.open("/enterprises?to=grants")
@@ -169,7 +169,7 @@ async def test_a_bank_asks_under_a_consent_that_the_subject_sees_used_and_takes_
         await legal.page.get_by_text("已撤回").first.wait_for()
 
         await bank.page.goto(report)
-        assert "下载 PDF" not in await bank.text()
+        assert "下载报告" not in await bank.text()
         assert "撤回" in await bank.text()
 
 
@@ -184,10 +184,11 @@ async def test_a_group_has_many_reports_made_at_once(chromium: Browser, place: P
         await agent.log_in("agent")
         await agent.open("/batches/new")
         await agent.page.locator("main textarea").first.fill(f"{place.enterprise}\n{place.second}")
-        await agent.click("开始", exact=False)
+        await agent.click("检查名单")
+        await agent.click("开始办理")
         await agent.page.wait_for_url(re.compile(r"/batches/[0-9a-f]{32}"))
         await agent.page.locator("main a[href*='/archive']").first.wait_for(timeout=120_000)
-        content = await agent.downloads("下载")
+        content = await agent.downloads("下载全部报告")
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         assert len([name for name in archive.namelist() if name.endswith(".pdf")]) == 2
 

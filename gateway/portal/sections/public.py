@@ -14,7 +14,7 @@ from contract.catalogue import SERIOUS_LIST
 from contract.days import china_day
 from contract.deadlines import Label
 from contract.province import Province
-from gateway.portal.links import web_address
+from gateway.portal.links import site_of, web_address
 from gateway.portal.listing import DEADLINE_LABELS
 from gateway.portal.look import LOOK_COOKIE
 from gateway.portal.parts import PortalParts
@@ -103,6 +103,7 @@ class PublicSection:
         catalogue = self._parts.catalogues.in_force(china_day(visit.at))
         values = {
             "members": [member for _, member in sorted(self._parts.directory.members.items())],
+            "site_of": site_of,
             "web_address": web_address,
             "domain_count": len(catalogue.domains),
             "list_count": len([one for one in catalogue.lists if (one.domain, SERIOUS_LIST) in catalogue.carried]),
