@@ -117,6 +117,8 @@ def open_lines(opened: wire.OpenRequest) -> Iterator[str]:
     yield "Not yet: no report, and nothing is proven by this."
     for status in opened.provinces:
         yield from _lines(_province_document(status))
+    for province in _being_asked(opened):
+        yield f"  {province.name_zh}  正在查询 · being asked"
     until = local_time(opened.completion_until)
     yield f"登记地将自动继续办理至{until}，全部反馈后自动出具报告并通知您，无须再次申请。"
     yield "The home goes on by itself until then and issues the report when all have answered: no need to ask again."
@@ -128,7 +130,15 @@ def progress_line(opened: wire.OpenRequest) -> str:
     """The same in one line, for each change while somebody waits."""
     provinces = [_province_document(status) for status in opened.provinces]
     said = [f"{one['name']}{one['progress']['zh']}{f'（{why}）' if (why := _why(one)) else ''}" for one in provinces]
-    return "；".join(said) or "正在查询 · being asked"
+    if not said:
+        return "正在查询 · being asked"
+    return "；".join([*said, *(f"{province.name_zh}正在查询" for province in _being_asked(opened))])
+
+
+def _being_asked(opened: wire.OpenRequest) -> list[Province]:
+    """Those of which nothing is known yet: they have not answered in the try that runs."""
+    known = {status.province for status in opened.provinces}
+    return [province for province in Province if province.wire not in known]
 
 
 def _why(province: dict[str, Any]) -> str:

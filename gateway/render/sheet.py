@@ -27,6 +27,8 @@ PROVES_NOTHING: Final = "本单仅说明办理进度，不反映查询结果，�
 _ANSWERED: Final = "已反馈"
 _PENDING: Final = "待反馈"
 _NO_REASON: Final = "未载明"
+_BEING_ASKED: Final = "正在查询"
+"""While a try runs only those that have answered are known; nobody else is left out."""
 
 _IN_PART: Final = "部分事项未反馈"
 _TELLABLE: Final = frozenset(
@@ -69,7 +71,11 @@ def sheet_of(request: service.OpenRequest, *, contact: common_pb2.Contact, speci
         specimen: The line of a specimen; empty in production.
     """
     accepted_at = from_timestamp(request.accepted_at)
-    rows = tuple(_row(status) for status in request.provinces)
+    known = {status.province: status for status in request.provinces}
+    rows = tuple(
+        _row(known[province.wire]) if province.wire in known else (province.name_zh, _PENDING, _BEING_ASKED)
+        for province in Province
+    )
     answered = [name for name, state, _ in rows if state == _ANSWERED]
     pending = [f"{name}（{reason}）" for name, state, reason in rows if state == _PENDING]
     until = f"{from_timestamp(request.completion_until).astimezone(CHINA):%Y-%m-%d %H:%M}"

@@ -55,7 +55,7 @@ def test_progress_is_one_line_with_the_reasons_and_without_a_verdict() -> None:
         ],
     )
     line = requests.progress_line(opened)
-    assert line == "北京市已反馈；天津市部分未反馈（数据未按时更新）；河北省未反馈（无法连接）"
+    assert line == "北京市已反馈；天津市部分未反馈（数据未按时更新）；河北省未反馈（无法连接）；山西省正在查询"
     assert requests.progress_line(wire.OpenRequest()) == "正在查询 · being asked"
 
 

@@ -55,6 +55,13 @@ def test_it_says_who_has_answered_and_who_has_not_and_why() -> None:
     assert text.count(PROVES_NOTHING) == 2
 
 
+def test_whoever_has_not_answered_yet_is_pending_and_not_left_out() -> None:
+    request = _open()
+    del request.provinces[1:]
+    (text,) = texts(render_sheet(sheet_of(request, contact=CONTACT, specimen="")))
+    assert "已反馈：北京市；待反馈：天津市（正在查询）、河北省（正在查询）、山西省（正在查询）" in text
+
+
 def test_it_has_no_verdict_no_report_number_no_qr_code_and_nothing_to_seal() -> None:
     pdf = render_sheet(sheet_of(_open(), contact=CONTACT, specimen=SPECIMEN))
     reader = opened(pdf)

@@ -377,7 +377,9 @@ class OpenRequest(_message.Message):
     """The subject's name, as registered."""
     @_builtins.property
     def provinces(self) -> _containers.RepeatedCompositeFieldContainer[Global___ProvinceStatus]:
-        """One entry for each province."""
+        """One entry for each province. While a try runs, and before the first, those are missing that have not answered yet: nothing is known
+        of them, and nothing MUST be concluded.
+        """
 
     @_builtins.property
     def ask_again_after(self) -> _duration_pb2.Duration:
