@@ -73,6 +73,9 @@ class Sessions(Protocol):
     async def find(self, cookie: str) -> Person | None:
         """Who has the session. None: there is none, or it has ended."""
 
+    async def lapsed_at(self, cookie: str) -> common_pb2.Channel.ValueType:
+        """By which way somebody came whose time is over. Unspecified: nobody did."""
+
     async def end(self, cookie: str, *, return_to: str = "") -> str:
         """Ends it. Gives where the browser goes to log out of the provider as well; empty: nowhere."""
 
@@ -220,6 +223,9 @@ class ReportService(Protocol):
 
     async def find_request(self, request_id: str, caller: Caller) -> Sealed | wire.OpenRequest | wire.EndedRequest:
         """How a request of the caller's stands."""
+
+    async def is_own_request(self, request_id: str, caller: Caller) -> bool:
+        """Whether a request of the caller's is about the caller itself."""
 
     async def cancel(self, request_id: str, caller: Caller) -> Sealed | wire.EndedRequest:
         """Ends a request of the caller's that is open."""

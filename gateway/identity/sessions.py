@@ -162,6 +162,17 @@ class Sessions:
             await self._store.seen(session.session_digest, at=at, before=at - noted_every)
         return _person(session)
 
+    async def lapsed_at(self, cookie: str) -> common_pb2.Channel.ValueType:
+        """By which way somebody came whose time is over, and who did not end the session. Unspecified: nobody did.
+
+        Raises:
+            StoreUnavailableError: The store cannot be read.
+        """
+        session = await self._store.find(digest(cookie)) if _COOKIE.fullmatch(cookie) else None
+        if session is None or self._counts(session, self._clock()):
+            return common_pb2.CHANNEL_UNSPECIFIED
+        return session.channel
+
     async def of(self, person: Person) -> list[SessionSeen]:
         """All sessions of a person that count, newest first.
 

@@ -5,7 +5,8 @@
 1. Look: language, colours and size, from the cookie.
 2. Rate: an address that has used up its share is told to wait; then a person from theirs.
 3. Who: by the session's cookie, and by nothing else. Tokens are for programs.
-4. Login: who is not logged in and has to be is sent there, and comes back.
+4. Address: one with control characters is no page's.
+   Login: who is not logged in and has to be is sent there, and comes back; whose session ended at a terminal, to its first page.
 5. Origin: what changes something has to come from a page of ours, and carry the token of the session (CSRF).
 6. Form: read strictly, up to a limit, in limited time.
 7. Enterprise: the one that the address names, if the person acts for it.
@@ -37,7 +38,7 @@ from gateway.domain.persons import Person
 from gateway.identity.sessions import require_csrf_token
 from gateway.portal.assets import Assets
 from gateway.portal.enterprises import Enterprises
-from gateway.portal.forms import MAX_FORM_BYTES, Form
+from gateway.portal.forms import MAX_FORM_BYTES, UNFIT, Form
 from gateway.portal.look import LOOK_COOKIE, Look
 from gateway.portal.parts import PortalParts
 from gateway.portal.problem_page import problem_view
@@ -46,6 +47,7 @@ from gateway.portal.sections import all_sections
 from gateway.portal.site import ACCESS, PAGES, Page, Section, address_of
 from gateway.portal.terminals import END_S, is_at_terminal
 from gateway.portal.visit import Enterprise, Handler, SeeOther, View, Visit
+from huren.common.v1 import common_pb2
 
 _log: Final = structlog.get_logger(__name__)
 
@@ -143,32 +145,31 @@ class _Endpoint:
         if is_file and person and is_at_terminal(person[0]):
             # A file that is shown has no script that watches. Pages leave by themselves (base.html).
             response.headers.setdefault("Refresh", f"{END_S}; url={address_of('terminal')}")
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
         _log.info("page", page=self._page.name, status=response.status)
         if not request.content.at_eof():
             response.force_close()  # the rest of the body is of no use
         return response
 
     async def _serve(self, visit: Visit, seen: list[Person]) -> web.StreamResponse:
-        request, shares = visit.request, self._parts.shares
-        # 2
-        address = shares.address_of(request)
-        shares.require_some(address)
-        # 3
-        person = await self._person(request)
+        request = visit.request
+        # 2, 3
+        person = await self._counted(request)
         if person is not None:
             seen.append(person)
-        if person is None:
-            shares.take_of_address(address, self._page.cost)
-        else:
-            shares.take_of(person, self._page.cost)
         # 4
+        if any(map(UNFIT.search, request.match_info.values())):
+            raise web.HTTPNotFound
+        if person is None and self._is_left_at_terminals() and await self._lapsed_at_terminal(request):
+            return _sent_on(request, address_of("terminal"))
         if person is None and not isinstance(self._page.access, Public):
             if self._page.method != "GET":
                 raise HurenError(ErrorCode.LOGIN_NEEDED)
             return _to_login(request, self._page)
         # 5, 6
         self._require_ours(request)
-        form = Form() if self._page.method == "GET" or self._page.streams else await self._form(request, address)
+        form = Form() if self._page.method == "GET" or self._page.streams else await self._form(request)
         if person is not None and self._page.method != "GET" and not self._page.streams:
             require_csrf_token(person, form.one("csrf"))
         # 7
@@ -200,6 +201,20 @@ class _Endpoint:
         people, cookie = self._parts.people, session_cookie(request)
         return await people.sessions.find(cookie) if people and cookie else None
 
+    def _is_left_at_terminals(self) -> bool:
+        """Whether who comes here with a lapsed session goes to the terminal's first page.
+
+        From another page they would log in as if they sat at home, for much longer than a minute.
+        """
+        does_something = self._page.method != "GET" and isinstance(self._page.access, Public)
+        return self._page.name != "terminal" and not does_something
+
+    async def _lapsed_at_terminal(self, request: web.Request) -> bool:
+        people, cookie = self._parts.people, session_cookie(request)
+        if people is None or not cookie:
+            return False
+        return await people.sessions.lapsed_at(cookie) == common_pb2.CHANNEL_TERMINAL
+
     def _require_ours(self, request: web.Request) -> None:
         """Refuses what changes something and was sent by a page of somebody else."""
         if request.method == "GET":
@@ -211,9 +226,22 @@ class _Endpoint:
         if not all(says) or (not says and not isinstance(self._page.access, Public)):
             raise HurenError(ErrorCode.FORGED_REQUEST_SUSPECTED)
 
-    async def _form(self, request: web.Request, address: str) -> Form:
+    async def _counted(self, request: web.Request) -> Person | None:
+        """Who asks; what the page costs is taken from their share."""
+        shares = self._parts.shares
+        address = shares.address_of(request)
+        if self._page.cost:  # whoever leaves may always leave, whatever their neighbours do
+            shares.require_some(address)
+        person = await self._person(request)
+        if person is None:
+            shares.take_of_address(address, self._page.cost)
+        else:
+            shares.take_of(person, self._page.cost)
+        return person
+
+    async def _form(self, request: web.Request) -> Form:
         if request.content_type == MULTIPART and self._page.upload_bytes:
-            with self._parts.shares.uploads.place(address) as has_place:
+            with self._parts.shares.uploads.place(self._parts.shares.address_of(request)) as has_place:
                 if not has_place:
                     raise HurenError(ErrorCode.OVERLOADED)
                 return Form.of_upload(await read_upload(request, file="file", limit=self._page.upload_bytes))
@@ -271,11 +299,15 @@ def _look(request: web.Request) -> Look:
 
 def _to_login(request: web.Request, page: Page) -> web.Response:
     """To the identity provider, and back to this page afterwards. Who comes to the window's pages sits at a window."""
-    if request.headers.get("HX-Request") == "true":  # a part of a page: the policy lets no script go to the provider
-        return web.Response(status=HTTPStatus.NO_CONTENT, headers={"HX-Refresh": "true"})
     channel = {"channel": "WINDOW"} if page.section is Section.WINDOW else {}
     query = urlencode(channel | {"return_to": request.path_qs})
-    return web.Response(status=HTTPStatus.SEE_OTHER, headers={"Location": f"/auth/login?{query}"})
+    return _sent_on(request, f"/auth/login?{query}")
+
+
+def _sent_on(request: web.Request, url: str) -> web.Response:
+    if request.headers.get("HX-Request") == "true":  # a part of a page: the policy lets no script go to the provider
+        return web.Response(status=HTTPStatus.NO_CONTENT, headers={"HX-Refresh": "true"})
+    return web.Response(status=HTTPStatus.SEE_OTHER, headers={"Location": url})
 
 
 def _collected(sections: Iterable[SectionHandlers], *, with_people: bool) -> dict[str, Handler]:
@@ -287,6 +319,6 @@ def _collected(sections: Iterable[SectionHandlers], *, with_people: bool) -> dic
             found[name] = handler
     wanted = {name for name, page in PAGES.items() if with_people or isinstance(page.access, Public)}
     if missing := wanted - found.keys():
-        _log.error("pages without a handler", pages=sorted(missing))
+        raise RuntimeError(f"pages without a handler: {', '.join(sorted(missing))}")
     # In the order of the site map: an address that is fixed stands there before one of which a part may be anything.
     return {name: found[name] for name in PAGES if name in found and name in wanted}

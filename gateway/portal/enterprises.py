@@ -18,6 +18,8 @@ from gateway.portal.visit import Enterprise, handle_of
 
 _KEPT: Final = timedelta(minutes=10)
 _MOST: Final = 4096
+_PAUSE: Final = timedelta(seconds=15)
+"""After a lookup that failed nobody waits for another one: pages are shown with codes in place of names meanwhile."""
 
 
 class Enterprises:
@@ -26,6 +28,7 @@ class Enterprises:
     def __init__(self, parts: PortalParts) -> None:
         self._parts = parts
         self._names: dict[Uscc, tuple[datetime, str]] = {}
+        self._failed_at: datetime | None = None
 
     async def of(self, person: Person) -> tuple[Enterprise, ...]:
         """Every enterprise for which the person may act now, by name.
@@ -51,10 +54,14 @@ class Enterprises:
         known = self._names.get(uscc)
         if known is not None and known[0] <= at < known[0] + _KEPT:
             return known[1]
+        before = known[1] if known else ""
+        if self._failed_at is not None and self._failed_at <= at < self._failed_at + _PAUSE:
+            return before
         try:
             entry = await self._parts.registry.lookup(uscc)
         except RegistryUnavailableError:
-            return known[1] if known else ""
+            self._failed_at = self._parts.clock()
+            return before
         name = entry.name if entry else ""
         if len(self._names) >= _MOST:
             self._names.pop(next(iter(self._names)))

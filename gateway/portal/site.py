@@ -9,7 +9,8 @@ Menus, breadcrumbs and the check of who may see what are made from it, and the t
     Section.WINDOW       clerks at a window
     Section.STAFF        officers and operators
 
-A page that changes something is an action: POST, and answered by sending the visitor on. It stands below the page it belongs to.
+A page that changes something is an action: POST, answered by sending the visitor on, or by the page of the next step where
+that holds what must not stand in an address. It stands below the page it belongs to.
 
 Source: docs/portal.md
 """
@@ -64,7 +65,7 @@ class Page:
         method: GET; POST for an action.
         upload_bytes: How large a file may be that is sent along. 0: none is taken.
         streams: The handler reads the body itself.
-        cost: How much of a visitor's share it takes.
+        cost: How much of a visitor's share it takes. 0: it is open to who has none left.
     """
 
     name: str
@@ -147,6 +148,8 @@ _PERSON_PAGES: Final = (
     _mine("entrance", "/entrance", "我的入口", "Entrance", _ANY),
     _mine("progress", "/progress", "办理进度", "Progress", _ANY),
     _mine("enterprises", "/enterprises", "选择企业", "Choose an enterprise", _ANY, menu=True),
+    _mine("find_enterprise", "/enterprises", "选择企业", "Choose an enterprise", _ANY,
+          parent="enterprises", method="POST"),
     _mine("mandates", "/mandates", "我的经办授权", "My mandates", _ANY, menu=True),
     _mine("ask_mandate", "/mandates", "申请授权", "Ask for a mandate", _ACTS, parent="mandates", method="POST"),
     _mine("end_mandate", "/mandates/{mandate}/end", "结束授权", "End a mandate", _ACTS,
@@ -161,7 +164,7 @@ _PERSON_PAGES: Final = (
     _mine("sessions", "/sessions", "登录记录", "Where I am logged in", _ANY, menu=True),
     _mine("end_session", "/sessions/{session}/end", "结束登录", "End a session", _ANY, parent="sessions", method="POST"),
     # Everybody: whose session has ended meanwhile wants to be out as well, and leave nothing behind.
-    _mine("logout", "/logout", "退出", "Log out", _EVERYBODY, method="POST"),
+    _mine("logout", "/logout", "退出", "Log out", _EVERYBODY, method="POST", cost=0),
 )
 _about = _in(Section.ENTERPRISE)
 _ENTERPRISE_PAGES: Final = (

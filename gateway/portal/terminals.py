@@ -3,6 +3,7 @@
 - Whoever has touched nothing for `WARN_S` is asked whether they are still there; for `END_S`, is logged out (static/terminal.js).
   The server ends such a session after the same time, whatever the browser does (gateway/identity/sessions.py).
 - Without scripts a page of such a session goes to the terminal's first page after `END_S`, whatever is done on it.
+- Whoever goes on with a session that has ended by itself there comes to the terminal's first page, and logs in by its channel.
 - A browser that logs out there drops all that it has of this site.
 
 Source: product review, section 1, T10.

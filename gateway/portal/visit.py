@@ -16,7 +16,7 @@ from contract.uscc import Uscc
 from gateway.domain.persons import Person
 from gateway.domain.request import Caller
 from gateway.identity.acting import Acts
-from gateway.portal.forms import Form
+from gateway.portal.forms import UNFIT, Form
 from gateway.portal.look import Look
 from gateway.portal.site import Page, address_of
 
@@ -103,9 +103,9 @@ class Visit:
         return self.request.match_info[name]
 
     def asked(self, name: str, default: str = "") -> str:
-        """A parameter of the address; the last one, where there are several. Never to be believed."""
+        """A parameter of the address, never to be believed; the last one of several. With control characters it is none."""
         values = self.request.query.getall(name, [])
-        return values[-1].strip()[:200] if values else default
+        return values[-1].strip()[:200] if values and not UNFIT.search(values[-1]) else default
 
     def url(self, name: str, **parts: str) -> str:
         """The address of a page, about the enterprise of this one where it is about one."""

@@ -246,6 +246,14 @@ class ReportService:
         """
         return await self._given(await self._request_of(request_id, caller), caller)
 
+    async def is_own_request(self, request_id: str, caller: Caller) -> bool:
+        """Whether a request of the caller's is about the caller itself. Names do not tell: two enterprises may have the same.
+
+        Raises:
+            HurenError: REQUEST_NOT_FOUND.
+        """
+        return (await self._request_of(request_id, caller)).subject.uscc == caller.uscc
+
     async def watch(self, request_id: str, caller: Caller) -> AsyncIterator[Result]:
         """How a request of the caller's stands, now and each time that it changes, until it has ended.
 

@@ -57,6 +57,7 @@ entrance                G  S  S  S  S  S  S  S  S  S  S  S  S  S  S  S  S
 progress                G  S  S  S  S  S  S  S  S  S  S  S  S  S  S  S  S
 enterprises             G  S  S  S  S  S  S  S  S  S  S  S  S  S  S  S  S
 mandates                G  S  S  S  S  S  S  S  S  S  S  S  S  S  S  S  S
+find_enterprise         L  S  S  S  S  S  S  S  S  S  S  S  S  S  S  S  S
 ask_mandate             L  P  S  S  S  S  S  S  S  S  S  P  S  S  S  S  S
 end_mandate             L  P  S  S  S  S  S  S  S  S  S  P  S  S  S  S  S
 batches                 G  P  S  S  S  S  S  S  S  S  S  P  S  S  S  S  S

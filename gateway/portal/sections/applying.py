@@ -35,6 +35,7 @@ from gateway.portal.sections.applying_cover import covers
 from gateway.portal.sections.applying_list import requests_shown
 from gateway.portal.sections.applying_progress import ended_lines, progress_of
 from gateway.portal.site import address_of
+from gateway.portal.terminals import is_at_terminal
 from gateway.portal.visit import Answer, Handler, SeeOther, View, Visit, download
 from gateway.portal.words import PURPOSES, REQUEST_STATES
 from gateway.reports.intake import BY_REGISTRY
@@ -161,10 +162,11 @@ class ApplyingSection:
             case wire.EndedRequest():
                 if visit.is_fragment:
                     return web.Response(headers={"HX-Refresh": "true"})
-                lines = ended_lines(result, own=self._is_own(visit, ""), catalogues=self._parts.catalogues, at=visit.at)
+                own = await self._is_own(visit)
+                lines = ended_lines(result, own=own, catalogues=self._parts.catalogues, at=visit.at)
                 return self._stands(visit, "applying/ended.html", ended=result, why=end_words(result), lines=lines)
             case wire.OpenRequest():
-                own = self._is_own(visit, result.name)
+                own = await self._is_own(visit)
                 progress = progress_of(result, own=own, catalogues=self._parts.catalogues, at=visit.at)
                 if visit.is_fragment and visit.asked("seen") == progress.seen:
                     return web.Response(status=_UNCHANGED)
@@ -182,7 +184,8 @@ class ApplyingSection:
         if not isinstance(result, wire.OpenRequest):
             raise HurenError(ErrorCode.REQUEST_ENDED)
         file = await self._people.files.progress_sheet(result)
-        return download(file.content, media_type=file.media_type, name=file.name)
+        inline = is_at_terminal(visit.logged_in)  # nothing is kept on a device that everybody uses
+        return download(file.content, media_type=file.media_type, name=file.name, inline=inline)
 
     async def requests(self, visit: Visit) -> Answer:
         """What was asked for on behalf of the enterprise."""
@@ -255,9 +258,9 @@ class ApplyingSection:
                 basis_en=BY_REGISTRY.en,
             )
 
-    def _is_own(self, visit: Visit, name: str) -> bool:
-        """Whether a request is about the enterprise itself, as far as is known. Where it is not known, it is not."""
-        return bool(name) and name == visit.on_behalf_of.name
+    async def _is_own(self, visit: Visit) -> bool:
+        """Whether the request of the address is about the enterprise itself."""
+        return await self._people.reports.is_own_request(visit.path("request"), visit.acting)
 
     def _stands(self, visit: Visit, template: str, **values: object) -> View:
         member = self._parts.directory.members.get(self._parts.province)

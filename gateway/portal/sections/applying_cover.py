@@ -40,7 +40,7 @@ class Cover:
 
     Attributes:
         province: Which.
-        known: Whether it said what it answers for.
+        known: Whether it said what it answers for when it was looked at last. What it said before may not hold any more.
         gaps: What it does not.
         answering: Whether it answered when it was looked at last. None: nobody knows.
     """
@@ -70,7 +70,7 @@ def _cover(view: ProvinceView, catalogue: Catalogue, chosen: list[CellKey], wind
     missing = [(key, entry) for key, entry in said.items() if not _is_covered(entry, window)]
     return Cover(
         province=view.province,
-        known=len(said) == len(chosen),
+        known=view.coverage_is_current and len(said) == len(chosen),
         gaps=tuple(_gaps(catalogue, missing)),
         answering=None if view.state is ProvinceState.UNKNOWN else view.state is not ProvinceState.NOT_ANSWERING,
     )

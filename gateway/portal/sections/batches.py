@@ -13,6 +13,7 @@ import asyncio
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import partial
 from http import HTTPStatus
 from typing import BinaryIO, Final
@@ -38,6 +39,9 @@ from gateway.portal.visit import Answer, Enterprise, Handler, SeeOther, View, Vi
 from huren.report.v1 import report_service_pb2 as wire
 
 _ID: Final = "[0-9a-f]{32}"
+
+_LOOKS_FOR: Final = timedelta(minutes=30)
+"""So long a page looks by itself how a batch stands. Source: system default, not confirmed."""
 
 _REPEATS: Final[Mapping[int, Words]] = {
     0: Words("不重复，只办这一次", "No, this once"),
@@ -230,7 +234,7 @@ class BatchSection:
                 "batch": batch,
                 "state": batch_state(view),
                 "counted": counted(view),
-                "is_asking": _is_asking(view),
+                "is_asking": _is_asking(view, visit.at),
                 "total": sum(view.counts.values()),
                 "shown": LINES.of_rows(visit, rows),
                 "catalogue": self._catalogue(visit),
@@ -322,9 +326,13 @@ class BatchSection:
         return self._parts.catalogues.in_force(china_day(visit.at))
 
 
-def _is_asking(view: BatchView) -> bool:
-    """Whether lines are being asked for now. Who only waits for a province may come back tomorrow."""
-    return view.batch.ended_at is None and any(state in {"WAITING", "ASKED"} for state in view.counts)
+def _is_asking(view: BatchView, at: datetime) -> bool:
+    """Whether the page looks by itself: lines are being asked for, and it was not begun long ago.
+
+    Who only waits for a province may come back tomorrow, and a page that was left open must not keep its session for ever.
+    """
+    asking = any(state in {"WAITING", "ASKED"} for state in view.counts)
+    return view.batch.ended_at is None and asking and at < view.batch.begun_at + _LOOKS_FOR
 
 
 def _days(text: str) -> int:

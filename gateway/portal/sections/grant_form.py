@@ -103,7 +103,7 @@ class GrantForm:
         return cls(
             grantee_uscc=terms.grantee.uscc,
             grantee_name=terms.grantee.name,
-            purpose=purpose_code(terms.purpose),
+            purpose=purpose_code(terms.purpose) if terms.purpose in PURPOSES_TO_CHOOSE else "",
             domains=tuple(sorted(granted_domains(terms))),
             kinds=tuple(map(str, granted_kinds(terms))),
             first_day=terms.window.first_day,

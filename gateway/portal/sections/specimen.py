@@ -58,6 +58,7 @@ class SpecimenSection:
         self._made: _Made | None = None
         self._printing = asyncio.Lock()
         self._file: tuple[_Made, bytes] | None = None
+        self._failed_at: datetime | None = None
 
     def handlers(self) -> Mapping[str, Handler]:
         """Handlers by the names of their pages."""
@@ -89,6 +90,7 @@ class SpecimenSection:
             self._printing
         ):  # apart from the other: pages take seconds, and nobody who reads the page waits for them
             if self._file is None or self._file[0] is not made:
+                self._require_pause()
                 self._file = made, await self._pages(made)
             _, content = self._file
         return download(content, media_type="application/pdf", name="specimen.pdf", inline=True)
@@ -100,6 +102,16 @@ class SpecimenSection:
                 specimen = await asyncio.to_thread(specimen_of, catalogue, self._parts.province, at)
                 self._made = _Made(catalogue.digest, at, specimen)
             return self._made
+
+    def _require_pause(self) -> None:
+        """Refuses soon after a failure: who waited meanwhile, and everybody may, would have it tried again one after the other.
+
+        Raises:
+            HurenError: FILE_NOT_MADE.
+        """
+        now = self._parts.clock()
+        if self._failed_at is not None and self._failed_at <= now < self._failed_at + _AGAIN_AFTER:
+            raise HurenError(ErrorCode.FILE_NOT_MADE, retry_after=_AGAIN_AFTER)
 
     async def _pages(self, made: _Made) -> bytes:
         addresses = tuple(
@@ -113,4 +125,5 @@ class SpecimenSection:
             )
         except PagesError as error:
             _log.error("specimen not made", reason=str(error))
+            self._failed_at = self._parts.clock()
             raise HurenError(ErrorCode.FILE_NOT_MADE, retry_after=_AGAIN_AFTER) from error

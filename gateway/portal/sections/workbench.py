@@ -90,7 +90,12 @@ class WorkbenchSection:
 
     def handlers(self) -> Mapping[str, Handler]:
         """Handlers by the names of their pages."""
-        return {"entrance": self.entrance, "enterprises": self.enterprises, "workbench": self.workbench}
+        return {
+            "entrance": self.entrance,
+            "enterprises": self.enterprises,
+            "find_enterprise": self.find,
+            "workbench": self.workbench,
+        }
 
     async def entrance(self, visit: Visit) -> Answer:
         """我的入口: to where the person belongs."""
@@ -111,22 +116,12 @@ class WorkbenchSection:
         to = asked if asked in DESTINATIONS else ""
         if to and len(visit.enterprises) == 1 and _may(visit.enterprises[0], to):
             return SeeOther(address_of(to, enterprise=visit.enterprises[0].handle))
-        sought = visit.asked("q")
-        found = [one for one in visit.enterprises if _folded(sought) in _folded(f"{one.name} {one.uscc}")]
-        return View(
-            template="workbench/enterprises.html",
-            values={
-                "to": to,
-                "destination": PAGES[to].title if to else None,
-                "sought": sought,
-                "has_search": len(visit.enterprises) > _SEARCHED_FROM,
-                "found": [(one, _address(one, to), not to or _may(one, to)) for one in found[:_MOST_SHOWN]],
-                "left_out": max(0, len(found) - _MOST_SHOWN),
-                "count": len(visit.enterprises),
-                "capacities": CAPACITIES,
-                "is_staff": visit.logged_in.staff is not None,
-            },
-        )
+        return _choice(visit, to)
+
+    async def find(self, visit: Visit) -> Answer:
+        """The same, with those that were looked for: a form that is posted, because a code may be sought."""
+        asked = visit.form.one("to")
+        return _choice(visit, asked if asked in DESTINATIONS else "", visit.form.one("q"))
 
     async def workbench(self, visit: Visit) -> Answer:
         """工作台: what is to be done for an enterprise, and where its matters stand."""
@@ -200,7 +195,10 @@ class WorkbenchSection:
         )
 
     async def _open(self, line: RequestLine, caller: Caller) -> OpenRequest:
-        found = await self._people.reports.find_request(line.request_id, caller)
+        try:
+            found = await self._people.reports.find_request(line.request_id, caller)
+        except HurenError:  # it ended since, and is not for this visitor any more
+            return OpenRequest(line, (), (), None)
         if not isinstance(found, wire.OpenRequest):
             return OpenRequest(line, (), (), None)
         answered = {one.province for one in found.provinces if one.progress == wire.PROVINCE_PROGRESS_ANSWERED}
@@ -210,6 +208,25 @@ class WorkbenchSection:
             waiting=tuple(one for one in Province if one.wire not in answered),
             until=china_day(from_timestamp(found.completion_until)),
         )
+
+
+def _choice(visit: Visit, to: str, sought: str = "") -> View:
+    """What to choose from."""
+    found = [one for one in visit.enterprises if _folded(sought) in _folded(f"{one.name} {one.uscc}")]
+    return View(
+        template="workbench/enterprises.html",
+        values={
+            "to": to,
+            "destination": PAGES[to].title if to else None,
+            "sought": sought,
+            "has_search": len(visit.enterprises) > _SEARCHED_FROM,
+            "found": [(one, _address(one, to), not to or _may(one, to)) for one in found[:_MOST_SHOWN]],
+            "left_out": max(0, len(found) - _MOST_SHOWN),
+            "count": len(visit.enterprises),
+            "capacities": CAPACITIES,
+            "is_staff": visit.logged_in.staff is not None,
+        },
+    )
 
 
 def _may(enterprise: Enterprise, name: str) -> bool:

@@ -117,7 +117,10 @@ async def until(at: Desk, request: str, holds: Callable[[Page], bool]) -> Page:
 
 def states(page: Page) -> dict[str, str]:
     """How each province stands."""
-    found = re.findall(r"<h3>([^<]*)</h3>\s*<p class=\"province-state\"><span class=\"status[^>]*>([^<]*)<", page.html)
+    found = re.findall(
+        r"<p class=\"province-name\">([^<]*)</p>\s*<p class=\"province-state\"><span class=\"status[^>]*>([^<]*)<",
+        page.html,
+    )
     return dict(found)
 
 

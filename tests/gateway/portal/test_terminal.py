@@ -113,7 +113,7 @@ async def test_a_session_at_a_terminal_ends_after_a_minute_without_a_request(lob
     answer = await page(lobby, actor, "/sessions")
 
     assert answer.status == 303
-    assert headers_of(answer, "Location") == ["/auth/login?return_to=%2Fsessions"]
+    assert headers_of(answer, "Location") == ["/terminal"]
     assert (await page(lobby, web, "/sessions")).status == 200
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Final
-from urllib.parse import quote
 
 import pytest
 
@@ -121,13 +120,13 @@ async def test_many_are_searched_by_name_or_code_on_the_server(lobby: Lobby) -> 
     who = await at(lobby, await lobby.person("many", represents=codes))
     page = await who.open("enterprises")
     assert 'name="q"' in page.html
-    by_name = await who.open("enterprises", f"?q={quote('贸易')}&to=apply")
+    by_name = await who.send("find_enterprise", {"q": "贸易", "to": "apply"})
     assert "北京示例贸易有限公司" in by_name.text
     assert "北京示例机械有限公司" not in by_name.text
     assert (await desk(lobby, who.actor, OTHER)).at("apply") in by_name.html
-    by_code = await who.open("enterprises", f"?q=%20{OTHER.lower()}")
+    by_code = await who.send("find_enterprise", {"q": f" {OTHER.lower()}"})
     assert "北京示例贸易有限公司" in by_code.text
-    nothing = await who.open("enterprises", f"?q={quote('<script>alert(1)</script>')}")
+    nothing = await who.send("find_enterprise", {"q": "<script>alert(1)</script>"})
     assert "没有找到" in nothing.text
     assert "<script>alert" not in nothing.html
 

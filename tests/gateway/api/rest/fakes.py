@@ -296,6 +296,10 @@ class Services:
             raise HurenError(ErrorCode.REQUEST_NOT_FOUND)
         return self.result
 
+    async def is_own_request(self, request_id: str, caller: Caller) -> bool:
+        self._note("is_own_request", request_id, caller)
+        return True
+
     async def cancel(self, request_id: str, caller: Caller) -> Any:
         self._note("cancel", request_id, caller)
         return ENDED
@@ -391,6 +395,10 @@ class Sessions:
                 is_this=True,
             )
         ]
+
+    async def lapsed_at(self, cookie: str) -> common_pb2.Channel.ValueType:
+        del cookie
+        return common_pb2.CHANNEL_UNSPECIFIED
 
     async def end_named(self, person: Person, session_name: str) -> bool:
         return session_name == SESSION
