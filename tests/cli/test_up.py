@@ -191,7 +191,7 @@ def test_what_is_not_simply_true_is_announced_with_whom_it_holds_up(
     for aside in asides:
         assert (f"  {aside.fact.subject.uscc}  {aside.fact.subject.name}  山西省：" in printed) is (aside in held_up)
     assert f"quarantine list --province shanxi --dir {tmp_path}" in printed
-    assert "山西省  http://127.0.0.1:2/verify" in printed
+    assert "山西省  http://127.0.0.1:2/\n" in printed
 
     show(Running(layout, (Province.SHANXI,), world.day, announced, (), tuple))
     assert "quarantine" not in capsys.readouterr().out
