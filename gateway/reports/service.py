@@ -335,7 +335,7 @@ class ReportService:
         except StoreUnavailableError:
             self._observer.ended(ErrorCode.STORE_UNAVAILABLE)
             raise
-        except Exception:  # a fault of ours
+        except Exception:  # a fault of ours, whatever it is: counted and recorded here, raised on, told by the edge
             self._observer.ended(ErrorCode.INTERNAL)
             await self._record_error(ErrorCode.INTERNAL, message, caller)
             raise
