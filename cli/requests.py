@@ -16,6 +16,7 @@ from contract.errors import ErrorCode
 from contract.province import Province
 from contract.reasons import (
     CELL_REASONS,
+    CHANGE_CAUSES,
     OUTCOME_REASONS,
     REFUSAL_REASONS,
     REVOCATION_WORDS,
@@ -74,16 +75,6 @@ STATES: Final[Mapping[int, Words]] = {
     status_wire.REPORT_STATE_EXPIRED: Words("超过使用期限", "expired"),
 }
 """By the number of huren.report.v1.ReportState."""
-
-_CAUSES: Final[Mapping[int, Words]] = {
-    change_pb2.CHANGE_CAUSE_ARRIVED: Words("新归集到记录", "a record arrived"),
-    change_pb2.CHANGE_CAUSE_CORRECTED: Words("记录更正", "a record was corrected"),
-    change_pb2.CHANGE_CAUSE_REVOKED: Words("原决定被撤销", "a decision was revoked"),
-    change_pb2.CHANGE_CAUSE_REPAIRED: Words("信用修复", "a record was repaired"),
-    change_pb2.CHANGE_CAUSE_REMOVED: Words("来源撤回记录", "a record was withdrawn by its source"),
-    change_pb2.CHANGE_CAUSE_DISCLOSURE_ENDED: Words("公示期届满", "the period of disclosure ended"),
-    change_pb2.CHANGE_CAUSE_REASSIGNED: Words("记录改归其他主体或由其他主体改归", "a record changed its subject"),
-}
 
 _NOTICES: Final[Mapping[int, Words]] = {
     wire.NOTICE_KIND_REPORT_ISSUED: Words("报告已出具", "report issued"),
@@ -258,7 +249,7 @@ def _standing_reason(reason: status_wire.StandingReason) -> dict[str, Any]:
         "day": reason.day,
         "province": Province(reason.province).slug if reason.province else None,
         "cells": [_cell(key) for key in reason.cells],
-        "cause": coded(cause, _CAUSES.get(reason.cause)) if reason.cause else None,
+        "cause": coded(cause, CHANGE_CAUSES.get(reason.cause)) if reason.cause else None,
         "revocation": category_document(reason.revocation) if reason.revocation else None,
     }
 

@@ -4,6 +4,7 @@
     OUTCOME_REASONS     why a province's answer did not come, or may not count
     REFUSAL_REASONS     why a province refuses a query
     REVOCATION_WORDS    why a report was taken back (作废)
+    CHANGE_CAUSES       what led to a change of a report's state
     ENVELOPE_FAULTS     why bytes are no signed envelope
     field_words         the fields of requests
     rule_words          the rules that the proto files declare
@@ -17,6 +18,7 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from contract.outcome import InadmissibleReason, UnavailableReason
+from huren.change.v1 import change_pb2
 from huren.fragment.v1 import fragment_pb2, refusal_pb2
 from huren.report.v1 import report_status_pb2
 from signing import EnvelopeFault
@@ -150,6 +152,17 @@ REFUSAL_REASONS: Final[Mapping[int, Words]] = {
     refusal_pb2.REFUSAL_REASON_GRANT_REVOKED: Words("授权已撤回", "the grant was taken back"),
 }
 """By the number of huren.fragment.v1.RefusalReason."""
+
+CHANGE_CAUSES: Final[Mapping[int, Words]] = {
+    change_pb2.CHANGE_CAUSE_ARRIVED: Words("新归集到记录", "a record arrived"),
+    change_pb2.CHANGE_CAUSE_CORRECTED: Words("记录已更正", "a record was corrected"),
+    change_pb2.CHANGE_CAUSE_REVOKED: Words("原处罚决定已被依法撤销", "a decision was annulled"),
+    change_pb2.CHANGE_CAUSE_REPAIRED: Words("已完成信用修复", "a record was repaired"),
+    change_pb2.CHANGE_CAUSE_REMOVED: Words("来源单位已撤下记录", "its source withdrew a record"),
+    change_pb2.CHANGE_CAUSE_DISCLOSURE_ENDED: Words("公示期届满", "the time of publication ended"),
+    change_pb2.CHANGE_CAUSE_REASSIGNED: Words("记录所属的主体有变更", "a record turned out to be of another subject"),
+}
+"""What led to a change of a report's state. By the number of huren.change.v1.ChangeCause."""
 
 REVOCATION_WORDS: Final[Mapping[int, Words]] = {
     report_status_pb2.REVOCATION_CATEGORY_ISSUED_IN_ERROR: Words("出具差错", "issued in error"),

@@ -13,7 +13,6 @@ from gateway.domain.persons import MandateScope
 from gateway.domain.request import RequestState
 from gateway.identity.acting import Capacity
 from gateway.mandates.rules import Standing
-from huren.change.v1 import change_pb2
 from huren.common.v1 import common_pb2
 from huren.fragment.v1 import query_pb2
 from huren.report.v1 import report_service_pb2 as wire
@@ -33,17 +32,6 @@ REPORT_STATES: Final[Mapping[int, Words]] = {
     statuses.REPORT_STATE_EXPIRED: Words("超过使用期限", "Past its time of use"),
 }
 """Where a report stands, for whom it was issued to. By the number of huren.report.v1.ReportState."""
-
-CHANGE_CAUSES: Final[Mapping[int, Words]] = {
-    change_pb2.CHANGE_CAUSE_ARRIVED: Words("新归集到记录", "a record arrived"),
-    change_pb2.CHANGE_CAUSE_CORRECTED: Words("记录已更正", "a record was corrected"),
-    change_pb2.CHANGE_CAUSE_REVOKED: Words("原处罚决定已被依法撤销", "a decision was annulled"),
-    change_pb2.CHANGE_CAUSE_REPAIRED: Words("已完成信用修复", "a record was repaired"),
-    change_pb2.CHANGE_CAUSE_REMOVED: Words("来源单位已撤下记录", "its source withdrew a record"),
-    change_pb2.CHANGE_CAUSE_DISCLOSURE_ENDED: Words("公示期届满", "the time of publication ended"),
-    change_pb2.CHANGE_CAUSE_REASSIGNED: Words("记录所属的主体有变更", "a record turned out to be of another subject"),
-}
-"""What led to a change of a report's state. By the number of huren.change.v1.ChangeCause."""
 
 NOTICES: Final[Mapping[int, Words]] = {
     wire.NOTICE_KIND_REPORT_ISSUED: Words("报告已出具", "The report was issued"),

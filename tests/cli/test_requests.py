@@ -16,7 +16,7 @@ from cli.report import grouped
 from contract import report_number
 from contract.days import to_timestamp
 from contract.province import Province
-from contract.reasons import REVOCATION_WORDS
+from contract.reasons import CHANGE_CAUSES, REVOCATION_WORDS
 from gateway.reports.completion import EndReason
 from huren.change.v1 import change_pb2
 from huren.common.v1 import common_pb2
@@ -35,7 +35,7 @@ def test_every_value_that_a_home_tells_has_words() -> None:
     assert set(requests.ENDS) == set(wire.RequestEnd.values()) - {0, wire.REQUEST_END_SEALED}
     assert set(EndReason) <= set(requests.END_REASONS)
     assert set(requests.STATES) == set(status_wire.ReportState.values()) - {0}
-    assert set(requests._CAUSES) == set(change_pb2.ChangeCause.values()) - {0}
+    assert set(CHANGE_CAUSES) == set(change_pb2.ChangeCause.values()) - {0}
     assert set(requests._NOTICES) == set(wire.NoticeKind.values()) - {0}
     assert len(_CATEGORIES) == len(REVOCATION_WORDS)
 
@@ -126,7 +126,7 @@ def test_the_owner_reads_which_cell_and_why_a_report_is_superseded() -> None:
     )
     lines = list(requests.standing_lines(standing))
     assert lines[0] == "当前状态 信息已更新（自2026-11-20） · superseded"
-    assert lines[1] == "  2026-11-19  北京市记录更正 a record was corrected：税务（行政处罚）"
+    assert lines[1] == "  2026-11-19  北京市记录已更正 a record was corrected：税务（行政处罚）"
     assert "不影响结论" in lines[2]
     assert lines[3] == "  2026-11-20  天津市新归集到记录 a record arrived：税务（行政处罚）"
     first, second = requests.standing_document(standing)["reasons"]

@@ -13,7 +13,7 @@ from contract.consent_words import BASES, NO_WORDS
 from contract.days import china_day
 from contract.errors import ErrorCode, HurenError
 from contract.province import Province
-from contract.reasons import REVOCATION_WORDS, Words
+from contract.reasons import CHANGE_CAUSES, REVOCATION_WORDS, Words
 from contract.report_file import STATEMENT_MEDIA_TYPE, STATEMENT_SUFFIX
 from gateway.api.parts import PeopleParts
 from gateway.api.ports import ReportEntry
@@ -23,7 +23,7 @@ from gateway.portal.parts import PortalParts
 from gateway.portal.report_view import ReportView, view_of
 from gateway.portal.terminals import is_at_terminal
 from gateway.portal.visit import Answer, Handler, View, Visit, download
-from gateway.portal.words import CHANGE_CAUSES, LEGEND_EN, MATRIX_EN, NOTICES, RECORD_KINDS, REPORT_STATES
+from gateway.portal.words import LEGEND_EN, MATRIX_EN, NOTICES, RECORD_KINDS, REPORT_STATES
 from huren.common.v1 import common_pb2
 from huren.fragment.v1 import query_pb2
 from huren.report.v1 import report_service_pb2 as wire
